@@ -1,0 +1,1 @@
+//! The message bus within one process.

@@ -1,0 +1,1 @@
+//! The matching engine as an exchange within the process.

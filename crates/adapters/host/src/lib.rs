@@ -1,0 +1,1 @@
+//! A process's life: config, logs, metrics, health, listening sockets, drain.

@@ -1,0 +1,1 @@
+//! Secrets in an encrypted file, the emergency journal in a local one.

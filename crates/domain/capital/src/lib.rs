@@ -1,0 +1,1 @@
+//! Who may risk how much: allocations, budgets and limits.

@@ -1,0 +1,1 @@
+//! A venue: order book, accounts, filters and matching by price and time.

@@ -1,0 +1,1 @@
+//! What a strategy is, and the two that trade.

@@ -1,0 +1,109 @@
+//! Short names kept inline, so that a symbol costs no allocation and copies like a number.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Text that is empty, too long, or has a character outside `A-Z a-z 0-9 . _ -`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a name of 1 to {max} letters, digits, '.', '_' or '-': {text:?}")]
+pub struct NameError {
+    /// The longest text this kind of name holds.
+    pub max: usize,
+    /// What was offered.
+    pub text: String,
+}
+
+/// Up to `N` ASCII characters, inline.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name<const N: usize> {
+    bytes: [u8; N],
+    len: u8,
+}
+
+/// An instrument's name at the exchange, such as `BTCUSDT`.
+pub type Symbol = Name<23>;
+/// An asset's name, such as `USDT`.
+pub type Asset = Name<15>;
+/// A strategy instance's name, such as `123` or `123-a`; at most 12 characters, because client order ids carry it.
+pub type InstanceId = Name<12>;
+
+impl<const N: usize> Name<N> {
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..usize::from(self.len)]).unwrap_or_default()
+    }
+}
+
+impl<const N: usize> FromStr for Name<N> {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let good = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+        match u8::try_from(text.len()) {
+            Ok(len) if len > 0 && text.len() <= N && text.bytes().all(good) => {
+                let mut bytes = [0; N];
+                bytes[..text.len()].copy_from_slice(text.as_bytes());
+                Ok(Self { bytes, len })
+            }
+            _ => Err(NameError { max: N, text: text.chars().take(64).collect() }),
+        }
+    }
+}
+
+impl<const N: usize> fmt::Display for Name<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl<const N: usize> fmt::Debug for Name<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl<const N: usize> Serialize for Name<N> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de, const N: usize> Deserialize<'de> for Name<N> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text<const N: usize>;
+        impl<const N: usize> serde::de::Visitor<'_> for Text<N> {
+            type Value = Name<N>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "a name of at most {N} characters")
+            }
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Name<N>, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_str(Text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_keeps_its_text_and_refuses_what_does_not_fit() {
+        let symbol: Symbol = "BTCUSDT".parse().unwrap();
+        assert_eq!((symbol.as_str(), format!("{symbol:>9}")), ("BTCUSDT", "  BTCUSDT".to_owned()));
+        for bad in ["", "BTC/USDT", "ÄTC", "A123456789012345678901234"] {
+            assert!(bad.parse::<Symbol>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn names_order_as_text() {
+        let parse = |text: &str| text.parse::<InstanceId>().unwrap();
+        assert!(parse("123") < parse("124"));
+        assert!(parse("12") < parse("123"));
+    }
+}
