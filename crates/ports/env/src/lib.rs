@@ -2,10 +2,20 @@
 //!
 //! Services take time and chance only from here, so that the simulator can hand them virtual time and one seed.
 
+mod activity;
+mod seeded;
+#[cfg(test)]
+mod test_waker;
+mod virtual_clock;
+
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use nightdesk_units::Timestamp;
+
+pub use activity::ActivityCounter;
+pub use seeded::SeededEntropy;
+pub use virtual_clock::VirtualClock;
 
 /// Tells the time and waits for it.
 pub trait Clock: Send + Sync {
