@@ -1,1 +1,19 @@
-//! (soon)
+//! The loop every service runs: drain, decide, commit, act.
+//!
+//! A service is a pure state machine ([`Service`]). Its shell takes what has come in (messages, market data, events of its
+//! other ports), lets the service decide, writes everything the turn changed in one transaction, and only then publishes,
+//! acts and acknowledges. So nothing leaves before it is durable, and nothing is acknowledged before its effect is.
+//!
+//! The shell reaches time, channels and I/O only through ports: the simulator runs this very code.
+
+mod events;
+mod inbox;
+mod outbox;
+mod run;
+mod service;
+mod status;
+
+pub use events::{EventReceiver, EventSender, Stopper, channel, stopper};
+pub use run::{Ports, ShellError, run};
+pub use service::{Input, Record, RestoreError, Service, Step, Turn};
+pub use status::{Status, StorageState};

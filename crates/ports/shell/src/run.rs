@@ -1,0 +1,521 @@
+//! The loop.
+
+use std::sync::Arc;
+
+use futures_util::future::{BoxFuture, FutureExt, pending};
+use futures_util::select_biased;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use nightdesk_bus::{Bus, BusError, Consumer, Delivery, MarketStream};
+use nightdesk_env::{Busy, Env};
+use nightdesk_platform::{EmergencyJournal, EmergencyRecord};
+use nightdesk_store::{Batch, JournalRow, OutboxRow, Snapshot, Store, StoreError};
+use nightdesk_units::{Micros, Timestamp};
+use nightdesk_wire::{Envelope, Message, MessageId, Queue};
+
+use crate::events::{EventReceiver, Tracked};
+use crate::inbox::Inbox;
+use crate::outbox::Outbox;
+use crate::{Input, RestoreError, Service, Status, Step, StorageState, Turn};
+
+/// The most inputs one commit covers.
+const MAX_INPUTS: usize = 64;
+/// The most market events one turn takes.
+const MAX_MARKET: usize = 256;
+/// How long the store may lag behind in knowing what has been delivered, when there is nothing else to write.
+const DELIVERED_LAG: Micros = Micros::from_millis(200);
+/// How long to wait before a failed store or bus is tried again.
+const RETRY: Micros = Micros::from_millis(100);
+/// Facts between snapshots.
+const SNAPSHOT_EVERY: u64 = 20_000;
+
+/// What a shell runs on.
+pub struct Ports<S: Service> {
+    /// Time and activity.
+    pub env: Env,
+    /// The service's store.
+    pub store: Arc<dyn Store>,
+    /// The bus.
+    pub bus: Arc<dyn Bus>,
+    /// Takes records when the store cannot.
+    pub emergency: Arc<dyn EmergencyJournal>,
+    /// Messages.
+    pub queue: Box<dyn Consumer>,
+    /// Messages that nothing may delay.
+    pub control: Option<Box<dyn Consumer>>,
+    /// Market data.
+    pub market: Option<Box<dyn MarketStream>>,
+    /// What the other ports say.
+    pub events: EventReceiver<S::Event>,
+    /// Does an effect; a future's outcome comes back as an event.
+    pub perform: Box<dyn FnMut(S::Effect) -> Option<BoxFuture<'static, S::Event>> + Send>,
+    /// Ends the shell.
+    pub stop: async_channel::Receiver<()>,
+    /// Vital signs.
+    pub status: Arc<Status>,
+}
+
+/// Why a shell ended other than by being asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ShellError {
+    /// The store refuses for good.
+    #[error("{service} cannot go on")]
+    Store {
+        /// The service.
+        service: String,
+        /// Why.
+        source: StoreError,
+    },
+    /// The stored state does not make sense.
+    #[error("{service} cannot start")]
+    Restore {
+        /// The service.
+        service: String,
+        /// Why.
+        source: RestoreError,
+    },
+    /// The bus was closed while the service ran.
+    #[error("{service} lost the bus")]
+    Bus {
+        /// The service.
+        service: String,
+    },
+}
+
+/// Runs `service` until it is stopped or can no longer do its work.
+///
+/// # Errors
+/// A store that is fenced, damaged or of a newer version; a state that cannot be restored; a closed bus.
+pub async fn run<S: Service + Send>(service: S, ports: Ports<S>) -> Result<(), ShellError> {
+    let mut shell = Shell::start(service, ports).await?;
+    loop {
+        let mut turn = shell.wait().await;
+        if turn.stop {
+            return shell.end().await;
+        }
+        if turn.closed {
+            return Err(ShellError::Bus { service: shell.service.name().to_owned() });
+        }
+        shell.drain(&mut turn);
+        shell.turn(turn).await?;
+    }
+}
+
+/// An effect's outcome, with the token that kept the run from resting meanwhile.
+type Effect<E> = BoxFuture<'static, Tracked<E>>;
+/// Queue and number of a message that has arrived.
+type Confirm = BoxFuture<'static, (String, u64)>;
+
+struct Shell<S: Service> {
+    service: S,
+    ports: Ports<S>,
+    inbox: Inbox,
+    outbox: Outbox,
+    effects: FuturesUnordered<Effect<S::Event>>,
+    confirms: FuturesUnordered<Confirm>,
+    sleep: Option<(Timestamp, BoxFuture<'static, ()>)>,
+    version: u64,
+    snapshot_version: u64,
+    news_since: Option<Timestamp>,
+    step: Step<S::Effect>,
+}
+
+/// Everything one turn takes in.
+struct Intake<E> {
+    deliveries: Vec<(bool, Delivery)>,
+    events: Vec<Tracked<E>>,
+    market: Vec<nightdesk_market::MarketEvent>,
+    woken: bool,
+    started: bool,
+    stop: bool,
+    closed: bool,
+}
+
+impl<E> Default for Intake<E> {
+    fn default() -> Self {
+        Self {
+            deliveries: Vec::new(),
+            events: Vec::new(),
+            market: Vec::new(),
+            woken: false,
+            started: false,
+            stop: false,
+            closed: false,
+        }
+    }
+}
+
+impl<E> Intake<E> {
+    fn inputs(&self) -> usize {
+        self.deliveries.len() + self.events.len()
+    }
+}
+
+impl<S: Service + Send> Shell<S> {
+    async fn start(mut service: S, ports: Ports<S>) -> Result<Self, ShellError> {
+        let name = service.name().to_owned();
+        let recovered =
+            ports.store.recover().await.map_err(|source| ShellError::Store { service: name.clone(), source })?;
+        let snapshot = recovered.snapshot.as_ref();
+        let snapshot_version = snapshot.map_or(0, |snapshot| snapshot.version);
+        let version = recovered.tail.last().map_or(snapshot_version, |row| row.version);
+        service
+            .restore(snapshot.map(|snapshot| snapshot.body.as_str()), &recovered.tail)
+            .map_err(|source| ShellError::Restore { service: name, source })?;
+        let mut shell = Self {
+            service,
+            ports,
+            inbox: Inbox::restore(recovered.inbox),
+            outbox: Outbox::restore(recovered.cursors, &recovered.outbox),
+            effects: FuturesUnordered::new(),
+            confirms: FuturesUnordered::new(),
+            sleep: None,
+            version,
+            snapshot_version,
+            news_since: None,
+            step: Step::default(),
+        };
+        shell.republish(recovered.outbox);
+        shell.ports.status.set_storage(StorageState::Works);
+        shell.ports.status.committed(version);
+        shell.turn(Intake { started: true, ..Intake::default() }).await?;
+        Ok(shell)
+    }
+
+    /// What had been committed and is not known to have arrived goes out again; receivers know repeats.
+    fn republish(&mut self, rows: Vec<OutboxRow>) {
+        for row in rows {
+            match serde_json::from_str::<Message>(&row.body) {
+                Ok(message) => self.publish(row.queue, row.seq, message),
+                Err(error) => {
+                    tracing::error!(%error, queue = row.queue, seq = row.seq, "an outbox row cannot be read; it stays");
+                }
+            }
+        }
+    }
+
+    /// Waits until something comes in; takes the first of it.
+    async fn wait(&mut self) -> Intake<S::Event> {
+        let mut intake = Intake::default();
+        let wakeup = self.next_wakeup();
+        self.set_sleep(wakeup);
+        let sleep = async {
+            match &mut self.sleep {
+                Some((_, sleep)) => sleep.await,
+                None => pending().await,
+            }
+        };
+        let control = optional(self.ports.control.as_mut().map(|control| control.next()));
+        let market = optional(self.ports.market.as_mut().map(|market| market.next()));
+        let (effects, confirms) = (&mut self.effects, &mut self.confirms);
+        select_biased! {
+            () = async { let _ = self.ports.stop.recv().await; }.fuse() => intake.stop = true,
+            effect = next_or_pending(effects).fuse() => intake.events.push(effect),
+            delivery = control.fuse() => match delivery {
+                Some(delivery) => intake.deliveries.push((true, delivery)),
+                None => intake.closed = true,
+            },
+            event = self.ports.events.channel.recv().fuse() => match event {
+                Ok(event) => intake.events.push(event),
+                // Every sender is gone: nothing will come this way any more, and the stopper ends the shell.
+                Err(_) => { let _ = self.ports.stop.recv().await; intake.stop = true; }
+            },
+            (queue, seq) = next_or_pending(confirms).fuse() => self.outbox.confirm(&queue, seq),
+            delivery = self.ports.queue.next().fuse() => match delivery {
+                Some(delivery) => intake.deliveries.push((false, delivery)),
+                None => intake.closed = true,
+            },
+            event = market.fuse() => match event {
+                Some(event) => intake.market.push(event),
+                None => intake.closed = true,
+            },
+            () = sleep.fuse() => intake.woken = true,
+        }
+        if intake.woken {
+            self.sleep = None;
+        }
+        intake
+    }
+
+    /// Takes what else is there without waiting, so that one commit covers it.
+    fn drain(&mut self, intake: &mut Intake<S::Event>) {
+        while intake.inputs() < MAX_INPUTS {
+            let Some(Some(effect)) = self.effects.next().now_or_never() else { break };
+            intake.events.push(effect);
+        }
+        while let Some(Some((queue, seq))) = self.confirms.next().now_or_never() {
+            self.outbox.confirm(&queue, seq);
+        }
+        while intake.inputs() < MAX_INPUTS {
+            let Some(delivery) = self.ports.control.as_mut().and_then(|control| control.try_next()) else { break };
+            intake.deliveries.push((true, delivery));
+        }
+        while intake.inputs() < MAX_INPUTS {
+            let Ok(event) = self.ports.events.channel.try_recv() else { break };
+            intake.events.push(event);
+        }
+        while intake.inputs() < MAX_INPUTS {
+            let Some(delivery) = self.ports.queue.try_next() else { break };
+            intake.deliveries.push((false, delivery));
+        }
+        while intake.market.len() < MAX_MARKET {
+            let Some(event) = self.ports.market.as_mut().and_then(|market| market.try_next()) else { break };
+            intake.market.push(event);
+        }
+    }
+
+    fn next_wakeup(&self) -> Option<Timestamp> {
+        let flush = self.news_since.map(|since| since + DELIVERED_LAG);
+        [self.service.next_wakeup(), flush].into_iter().flatten().min()
+    }
+
+    fn set_sleep(&mut self, wakeup: Option<Timestamp>) {
+        let current = self.sleep.as_ref().map(|(at, _)| *at);
+        if current != wakeup {
+            let clock = &self.ports.env.clock;
+            self.sleep = wakeup.map(|at| (at, clock.sleep_until(self.service.name(), at)));
+        }
+    }
+
+    fn now_turn(&self) -> Turn {
+        Turn { now: self.ports.env.now(), oldest_outbox: self.outbox.oldest() }
+    }
+
+    /// One turn: decide, commit, act, acknowledge.
+    async fn turn(&mut self, intake: Intake<S::Event>) -> Result<(), ShellError> {
+        let turn = self.now_turn();
+        let inputs = intake.inputs() + intake.market.len();
+        let mut acks = Vec::with_capacity(intake.deliveries.len());
+        let mut tokens: Vec<Busy> = Vec::new();
+        let mut step = std::mem::take(&mut self.step);
+        if intake.started {
+            self.service.handle(&turn, Input::Started, &mut step);
+        }
+        for tracked in intake.events {
+            self.service.handle(&turn, Input::Event(tracked.event), &mut step);
+            tokens.push(tracked.busy);
+        }
+        for (control, delivery) in intake.deliveries {
+            acks.push((control, delivery.tag));
+            let new = delivery.envelope.id.as_ref().is_none_or(|id| self.inbox.accept(id));
+            if new {
+                self.service.handle(&turn, Input::Message(delivery.envelope.message), &mut step);
+            }
+        }
+        for event in intake.market {
+            self.service.handle(&turn, Input::Market(event), &mut step);
+        }
+        if intake.woken {
+            self.service.handle(&turn, Input::Wakeup, &mut step);
+        }
+        self.finish(turn, &mut step).await?;
+        step.clear();
+        self.step = step;
+        self.acknowledge(acks);
+        self.ports.status.turned(turn.now, self.outbox.oldest(), inputs);
+        Ok(())
+    }
+
+    fn acknowledge(&mut self, acks: Vec<(bool, u64)>) {
+        for (control, tag) in acks {
+            match (control, &mut self.ports.control) {
+                (true, Some(consumer)) => consumer.ack(tag),
+                _ => self.ports.queue.ack(tag),
+            }
+        }
+        if let Some(market) = &mut self.ports.market {
+            market.handled();
+        }
+    }
+
+    /// Commits what the turn changed, then lets it out.
+    async fn finish(&mut self, turn: Turn, step: &mut Step<S::Effect>) -> Result<(), ShellError> {
+        let mut batch = Batch::default();
+        let sends = self.fill(turn, step, &mut batch);
+        if self.outbox.has_news() && self.news_since.is_none() {
+            self.news_since = Some(turn.now);
+        }
+        let flush_due = self.news_since.is_some_and(|since| turn.now >= since + DELIVERED_LAG);
+        if !batch.is_empty() || flush_due {
+            batch.delivered = self.outbox.delivered();
+            batch.inbox = self.inbox.changes();
+            self.news_since = None;
+            self.commit(batch).await?;
+        }
+        for (queue, seq, message) in sends {
+            self.publish(queue, seq, message);
+        }
+        self.release(step);
+        Ok(())
+    }
+
+    /// Writes the step into `batch`; returns the numbered messages.
+    fn fill(&mut self, turn: Turn, step: &mut Step<S::Effect>, batch: &mut Batch) -> Vec<(String, u64, Message)> {
+        for record in step.records.drain(..) {
+            self.version += 1;
+            batch.journal.push(JournalRow {
+                stream: self.service.name().to_owned(),
+                version: self.version,
+                epoch: self.service.epoch(),
+                at: record.at,
+                kind: record.kind.to_owned(),
+                body: record.body,
+            });
+        }
+        let mut sends = Vec::with_capacity(step.messages.len());
+        for (queue, message) in step.messages.drain(..) {
+            let queue = queue.as_str().to_owned();
+            let seq = self.outbox.number(&queue, turn.now);
+            let body = serde_json::to_string(&message).unwrap_or_default();
+            batch.outbox.push(OutboxRow { queue: queue.clone(), seq, at: turn.now, body });
+            sends.push((queue, seq, message));
+        }
+        let mut queues: Vec<&String> = sends.iter().map(|(queue, _, _)| queue).collect();
+        queues.sort_unstable();
+        queues.dedup();
+        batch.cursors = queues.into_iter().map(|queue| (queue.clone(), self.outbox.last(queue))).collect();
+        self.service.rows(&mut batch.rows);
+        if self.version - self.snapshot_version >= SNAPSHOT_EVERY {
+            batch.snapshot = Some(self.snapshot(turn.now));
+        }
+        sends
+    }
+
+    fn snapshot(&mut self, at: Timestamp) -> Snapshot {
+        self.snapshot_version = self.version;
+        let stream = self.service.name().to_owned();
+        Snapshot { stream, version: self.version, at, body: self.service.snapshot() }
+    }
+
+    /// Commits; while the store takes no writes for want of room or reach, holds the turn back and serves emergencies.
+    async fn commit(&mut self, batch: Batch) -> Result<(), ShellError> {
+        let mut failed = false;
+        loop {
+            match self.ports.store.commit(batch.clone()).await {
+                Ok(()) => break,
+                Err(error @ (StoreError::Full { .. } | StoreError::Unavailable { .. })) => {
+                    if !failed {
+                        tracing::error!(%error, service = self.service.name(), "no writes: no new risk, exits still work");
+                        failed = true;
+                        self.ports.status.set_storage(StorageState::Failed);
+                        self.service.storage(false);
+                    }
+                    self.emergencies().await;
+                }
+                Err(source) => {
+                    return Err(ShellError::Store { service: self.service.name().to_owned(), source });
+                }
+            }
+        }
+        if failed {
+            tracing::warn!(service = self.service.name(), "the store takes writes again");
+            self.ports.status.set_storage(StorageState::Works);
+            self.service.storage(true);
+        }
+        self.ports.status.committed(self.version);
+        Ok(())
+    }
+
+    /// Serves operators and control messages for the length of one retry interval, without the store.
+    async fn emergencies(&mut self) {
+        let until = self.ports.env.now() + RETRY;
+        let mut sleep = self.ports.env.clock.sleep_until(self.service.name(), until).fuse();
+        loop {
+            let control = optional(self.ports.control.as_mut().map(|control| control.next()));
+            let (input, ack, _busy) = select_biased! {
+                delivery = control.fuse() => match delivery {
+                    Some(delivery) => (Input::Message(delivery.envelope.message), Some(delivery.tag), None),
+                    None => return,
+                },
+                event = next_or_pending(&mut self.effects).fuse() => (Input::Event(event.event), None, Some(event.busy)),
+                event = self.ports.events.channel.recv().fuse() => match event {
+                    Ok(event) => (Input::Event(event.event), None, Some(event.busy)),
+                    Err(_) => return,
+                },
+                () = sleep => return,
+            };
+            let (turn, mut step) = (self.now_turn(), Step::default());
+            self.service.emergency(&turn, input, &mut step);
+            for record in &step.records {
+                let record = EmergencyRecord { at: record.at, kind: record.kind.to_owned(), body: record.body.clone() };
+                if let Err(error) = self.ports.emergency.append(&record) {
+                    // Reducing risk without a record is better than not reducing it; the log is the record then.
+                    tracing::error!(%error, kind = record.kind, body = record.body, "emergency journal failed");
+                }
+            }
+            step.notices.append(&mut step.messages);
+            self.release(&mut step);
+            if let (Some(tag), Some(control)) = (ack, &mut self.ports.control) {
+                control.ack(tag);
+            }
+        }
+    }
+
+    /// Sends a committed message until the bus has taken it.
+    fn publish(&mut self, queue: String, seq: u64, message: Message) {
+        let id = MessageId { source: format!("{}/{queue}", self.service.name()), seq };
+        let envelope = Envelope { queue: Queue::named(queue.clone()), id: Some(id), message };
+        let (bus, clock) = (Arc::clone(&self.ports.bus), Arc::clone(&self.ports.env.clock));
+        let name = self.service.name().to_owned();
+        // The first attempt starts now, so that messages leave in the order in which they were decided.
+        let mut attempt = bus.publish(envelope.clone());
+        self.confirms.push(Box::pin(async move {
+            loop {
+                match attempt.await {
+                    Ok(()) => return (queue, seq),
+                    // A closed bus ends the shell; the row stays for the next start.
+                    Err(BusError::Closed) => pending().await,
+                    Err(BusError::Unavailable(_)) => clock.sleep_until(&name, clock.now() + RETRY).await,
+                }
+                attempt = bus.publish(envelope.clone());
+            }
+        }));
+    }
+
+    /// Lets out what needs no record: notices, market data, effects.
+    fn release(&mut self, step: &mut Step<S::Effect>) {
+        for (queue, message) in step.notices.drain(..) {
+            let sent = self.ports.bus.publish(Envelope { queue, id: None, message });
+            self.confirms.push(Box::pin(async move {
+                let _ = sent.await;
+                (String::new(), 0)
+            }));
+        }
+        for event in step.market.drain(..) {
+            self.ports.bus.publish_market(&event);
+        }
+        for effect in step.effects.drain(..) {
+            let busy = Busy::new(&self.ports.env.activity);
+            if let Some(outcome) = (self.ports.perform)(effect) {
+                self.effects.push(Box::pin(async move { Tracked { event: outcome.await, busy } }));
+            }
+        }
+    }
+
+    /// The last turn: what has arrived is noted, and a snapshot makes the next start quick.
+    async fn end(&mut self) -> Result<(), ShellError> {
+        while let Some(Some((queue, seq))) = self.confirms.next().now_or_never() {
+            self.outbox.confirm(&queue, seq);
+        }
+        let mut batch = Batch { delivered: self.outbox.delivered(), inbox: self.inbox.changes(), ..Batch::default() };
+        self.service.rows(&mut batch.rows);
+        if self.version > self.snapshot_version {
+            batch.snapshot = Some(self.snapshot(self.ports.env.now()));
+        }
+        let service = self.service.name().to_owned();
+        self.ports.store.commit(batch).await.map_err(|source| ShellError::Store { service, source })
+    }
+}
+
+async fn optional<T>(future: Option<BoxFuture<'_, Option<T>>>) -> Option<T> {
+    match future {
+        Some(future) => future.await,
+        None => pending().await,
+    }
+}
+
+async fn next_or_pending<F: Future>(futures: &mut FuturesUnordered<F>) -> F::Output {
+    match futures.next().await {
+        Some(output) => output,
+        None => pending().await,
+    }
+}

@@ -1,0 +1,149 @@
+//! What a service is to its shell.
+
+use nightdesk_market::MarketEvent;
+use nightdesk_store::{JournalRow, Row};
+use nightdesk_units::Timestamp;
+use nightdesk_wire::{Message, Queue};
+use serde::Serialize;
+
+/// What a service is told.
+#[derive(Debug)]
+pub enum Input<E> {
+    /// It has been restored and begins to work.
+    Started,
+    /// A message of another service.
+    Message(Message),
+    /// Market data.
+    Market(MarketEvent),
+    /// Something its other ports have to say: an exchange event, a finished effect, an operator's request.
+    Event(E),
+    /// The time that [`Service::next_wakeup`] named has come.
+    Wakeup,
+}
+
+/// The circumstances of a turn.
+#[derive(Debug, Clone, Copy)]
+pub struct Turn {
+    /// Now.
+    pub now: Timestamp,
+    /// Commit time of the oldest message of ours that has not been delivered.
+    pub oldest_outbox: Option<Timestamp>,
+}
+
+/// A fact to be journaled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// What kind of fact.
+    pub kind: &'static str,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// The fact as JSON.
+    pub body: String,
+}
+
+/// What a turn leads to. Facts and messages become durable together; messages leave and effects happen after that.
+#[derive(Debug)]
+pub struct Step<F> {
+    /// Facts, in order.
+    pub records: Vec<Record>,
+    /// Messages that must arrive.
+    pub messages: Vec<(Queue, Message)>,
+    /// Messages that are safe to lose and to repeat.
+    pub notices: Vec<(Queue, Message)>,
+    /// Market data to publish.
+    pub market: Vec<MarketEvent>,
+    /// Things to do outside.
+    pub effects: Vec<F>,
+}
+
+impl<F> Default for Step<F> {
+    fn default() -> Self {
+        Self { records: Vec::new(), messages: Vec::new(), notices: Vec::new(), market: Vec::new(), effects: Vec::new() }
+    }
+}
+
+impl<F> Step<F> {
+    /// Journals `fact`.
+    pub fn record<T: Serialize>(&mut self, kind: &'static str, at: Timestamp, fact: &T) {
+        match serde_json::to_string(fact) {
+            Ok(body) => self.records.push(Record { kind, at, body }),
+            // Facts are plain data with text keys; serde_json fails only on maps with other keys.
+            Err(error) => tracing::error!(%error, kind, "a fact could not be written as JSON"),
+        }
+    }
+
+    /// Sends `message` after the commit, at least once.
+    pub fn send(&mut self, queue: Queue, message: Message) {
+        self.messages.push((queue, message));
+    }
+
+    /// Tells `message` once, if it can be told.
+    pub fn notify(&mut self, queue: Queue, message: Message) {
+        self.notices.push((queue, message));
+    }
+
+    /// Does `effect` after the commit.
+    pub fn act(&mut self, effect: F) {
+        self.effects.push(effect);
+    }
+
+    /// Empties it for the next turn, keeping its memory.
+    pub fn clear(&mut self) {
+        self.records.clear();
+        self.messages.clear();
+        self.notices.clear();
+        self.market.clear();
+        self.effects.clear();
+    }
+}
+
+/// The stored state does not make sense; the text says where.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("state cannot be restored: {0}")]
+pub struct RestoreError(pub String);
+
+/// A pure state machine with a journal.
+///
+/// Live handling and replay must lead to the same state: a service changes its durable state only by facts that it
+/// records, and replays exactly those.
+pub trait Service {
+    /// What its other ports tell it.
+    type Event: Send + 'static;
+    /// What it wants done outside.
+    type Effect: Send + 'static;
+
+    /// Its name: the journal's stream, and the source of its messages.
+    fn name(&self) -> &str;
+
+    /// The epoch it acts in.
+    fn epoch(&self) -> u64;
+
+    /// Takes up a snapshot and the facts after it.
+    ///
+    /// # Errors
+    /// When either does not make sense.
+    fn restore(&mut self, snapshot: Option<&str>, tail: &[JournalRow]) -> Result<(), RestoreError>;
+
+    /// Its durable state as JSON.
+    fn snapshot(&self) -> String;
+
+    /// Decides.
+    fn handle(&mut self, turn: &Turn, input: Input<Self::Event>, step: &mut Step<Self::Effect>);
+
+    /// Appends the projection rows that have changed since the last call.
+    fn rows(&mut self, rows: &mut Vec<Row>);
+
+    /// When it wants to be woken, if nothing else happens.
+    fn next_wakeup(&self) -> Option<Timestamp>;
+
+    /// The store does not take writes. `input` is an operator's event or a control message; what the service puts into
+    /// `step` is recorded in the emergency journal and done at once. Only what reduces risk may be.
+    fn emergency(&mut self, turn: &Turn, input: Input<Self::Event>, step: &mut Step<Self::Effect>) {
+        let _ = (turn, input, step);
+    }
+
+    /// The store failed (`false`) or works again (`true`).
+    fn storage(&mut self, works: bool) {
+        let _ = works;
+    }
+}
