@@ -34,7 +34,7 @@ impl IntentId {
             *slot = b"abcdefghijklmnopqrstuvwxyz234567"[digit];
         }
         // Sixteen letters of the alphabet above are always a name.
-        Self(std::str::from_utf8(&text).ok().and_then(|t| t.parse().ok()).unwrap_or_else(|| unreachable_name()))
+        Self(std::str::from_utf8(&text).ok().and_then(|t| t.parse().ok()).unwrap_or_else(unreachable_name))
     }
 
     /// The text.

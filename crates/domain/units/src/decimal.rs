@@ -22,6 +22,7 @@ macro_rules! unit {
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
         pub struct $name(Decimal);
 
+        #[allow(clippy::should_implement_trait, reason = "the traits' operators cannot say that they failed")]
         impl $name {
             /// Zero.
             pub const ZERO: Self = Self(Decimal::ZERO);

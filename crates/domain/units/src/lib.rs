@@ -5,11 +5,13 @@
 
 mod decimal;
 mod name;
+mod problem;
 mod scale;
 mod time;
 
 pub use decimal::{Money, OutOfRange, ParseUnitError, Price, Qty};
 pub use name::{Asset, InstanceId, Name, NameError, Symbol};
+pub use problem::Problem;
 pub use rust_decimal::Decimal;
 pub use scale::{Lots, Scale, ScaleError, Ticks};
 pub use time::{Micros, Timestamp};
