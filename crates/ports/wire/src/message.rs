@@ -1,6 +1,6 @@
 //! What the services say to each other.
 
-use nightdesk_capital::Mode;
+use nightdesk_capital::{Holding, Mode, Performance};
 use nightdesk_exchange::{AccountTrade, Balance, ExchangeEvent, NewOrder, Stream};
 use nightdesk_market::{Candle, Instrument, Interval, Side};
 use nightdesk_orders::{ClientOrderId, ExecutionReport, Fill, IntentId, OrderKind, Status};
@@ -222,7 +222,7 @@ pub struct AllocationAnswer {
     pub verdict: Verdict,
 }
 
-/// An order is over.
+/// An order has executed, or is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AllocationSettled {
     /// The decision.
@@ -231,23 +231,27 @@ pub struct AllocationSettled {
     pub instance: InstanceId,
     /// Instrument.
     pub symbol: Symbol,
-    /// What it did: a buy invests, a sell frees what was invested.
-    pub side: Side,
-    /// Quote amount executed, fees included.
+    /// True when the order held a grant (it was to add risk).
+    pub granted: bool,
+    /// True when nothing more will execute: the rest of the grant is free.
+    pub over: bool,
+    /// Quote amount spent by the order so far, fees included.
     pub used: Money,
-    /// What the instance has invested in the instrument after it, at cost.
-    pub invested: Money,
+    /// What the instance holds of the instrument after it, at cost.
+    pub holding: Holding,
     /// When.
     pub at: Timestamp,
 }
 
-/// Equity for drawdown limits and return figures.
+/// How the portfolio and the strategies are doing, for drawdown limits and return figures.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountView {
+    /// The portfolio.
+    pub portfolio: Performance,
+    /// The strategies.
+    pub strategies: Vec<(InstanceId, Performance)>,
     /// Equity of the portfolio in quote currency.
     pub equity: Money,
-    /// PnL by instance since it began, realised and open.
-    pub pnl: Vec<(InstanceId, Money)>,
     /// As of.
     pub at: Timestamp,
 }
