@@ -4,12 +4,18 @@
 //! at all. Tables are described by data ([`Table`]), so that one conformance suite and one SQL text serve every adapter.
 
 mod batch;
+#[cfg(any(test, feature = "contract"))]
+pub mod contract;
+pub mod limits;
+mod model;
+pub mod query;
 mod table;
 
 use futures_util::future::BoxFuture;
 use nightdesk_units::Timestamp;
 
 pub use batch::{Batch, InboxMark, JournalRow, OutboxRow, Snapshot};
+pub use model::ModelStore;
 pub use table::{Column, Kind, Row, Schema, Table, Value};
 
 /// Why the store did not do it.
