@@ -1,2 +1,123 @@
-//! (soon)
-fn main() {}
+//! Everything a developer runs, as `cargo xtask COMMAND`. It builds in seconds because it knows no product crate: what
+//! needs one (simulator, benchmarks) is a binary of its own that this one starts.
+#![allow(clippy::print_stdout, reason = "a developer's tool answers on the terminal")]
+
+mod deny;
+mod dispatch;
+mod exec;
+mod fresh;
+mod tally;
+mod test;
+mod tidy;
+mod tools;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+
+use crate::workspace::Workspace;
+
+/// Tests, checks and measures Nightdesk.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Run every test: unit, integration and documentation tests, then the simulator's seeds.
+    Test {
+        /// How many seeds the whole-system simulator runs.
+        #[arg(long, default_value_t = 1000)]
+        seeds: u32,
+    },
+    /// Check layers, lengths, links and leftovers.
+    Tidy {
+        /// Name each warning instead of counting them.
+        #[arg(long)]
+        warnings: bool,
+    },
+    /// Check licences, bans and sources of dependencies, and known vulnerabilities where the database can be had.
+    Deny,
+    /// Install what the other commands need, where it can be done without asking.
+    Tools,
+    /// Run the whole-system simulator.
+    Sim(SimArgs),
+    /// Measure against the targets: `bench [NAME…] [--json]`.
+    Bench(PassedOn),
+    /// Run for hours and watch memory, files and latency: `soak [OPTION…]`.
+    Soak(PassedOn),
+    /// Clone HEAD into an empty folder and run the README's commands there.
+    Fresh {
+        /// Keep the clone, also when all went well.
+        #[arg(long)]
+        keep: bool,
+    },
+}
+
+/// Which seeds the simulator runs.
+#[derive(Args)]
+#[group(skip)]
+struct SimArgs {
+    /// Run this many seeds, from the first.
+    #[arg(long, conflicts_with = "seed", default_value_t = 100)]
+    seeds: u32,
+    /// Run this one seed.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Further arguments for the simulator, after `--`.
+    #[arg(last = true)]
+    rest: Vec<String>,
+}
+
+/// Arguments that the started program understands, not this one.
+#[derive(Args)]
+struct PassedOn {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    rest: Vec<String>,
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(help) => {
+            let code = if help.use_stderr() { exec::USAGE } else { 0 };
+            return help.print().map_or(ExitCode::from(exec::FAULT), |()| ExitCode::from(code));
+        }
+    };
+    match run(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::from(exec::exit_code(&error))
+        }
+    }
+}
+
+fn run(task: Task) -> Result<()> {
+    let workspace = Workspace::load()?;
+    match task {
+        Task::Test { seeds } => test::run(&workspace, seeds),
+        Task::Tidy { warnings } => tidy::run(&workspace, warnings),
+        Task::Deny => deny::run(&workspace),
+        Task::Tools => tools::ensure_all(&workspace),
+        Task::Sim(args) => dispatch::sim(&workspace, &args.into_words()),
+        Task::Bench(PassedOn { rest }) => dispatch::bench(&workspace, None, &rest),
+        Task::Soak(PassedOn { rest }) => dispatch::bench(&workspace, Some("soak"), &rest),
+        Task::Fresh { keep } => fresh::run(&workspace, keep),
+    }
+}
+
+impl SimArgs {
+    fn into_words(self) -> Vec<String> {
+        let which = self.seed.map_or_else(
+            || ["--seeds".to_owned(), self.seeds.to_string()],
+            |seed| ["--seed".to_owned(), seed.to_string()],
+        );
+        which.into_iter().chain(self.rest).collect()
+    }
+}

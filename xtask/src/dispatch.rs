@@ -1,0 +1,65 @@
+//! Starts the programs that need the product: the simulator and the benchmarks. Optimised, because they measure.
+
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::exec::{self, Failed};
+use crate::workspace::Workspace;
+
+const SIMULATOR: &str = "nightdesk-sim";
+const BENCHMARKS: &str = "nightdesk-bench";
+
+/// Runs the simulator with `words`.
+///
+/// # Errors
+/// When it is not there, or found a violation.
+pub(crate) fn sim(workspace: &Workspace, words: &[String]) -> Result<()> {
+    exec::run(simulator(workspace).ok_or_else(|| absent(SIMULATOR))?.args(words))
+}
+
+/// The simulator's command line, if the workspace has the program.
+pub(crate) fn simulator(workspace: &Workspace) -> Option<Command> {
+    program(workspace, SIMULATOR)
+}
+
+/// Runs the benchmark program, `part` of it if one is named, with `words`.
+///
+/// # Errors
+/// When it is not there, or a target was missed.
+pub(crate) fn bench(workspace: &Workspace, part: Option<&str>, words: &[String]) -> Result<()> {
+    exec::run(program(workspace, BENCHMARKS).ok_or_else(|| absent(BENCHMARKS))?.args(part).args(words))
+}
+
+fn program(workspace: &Workspace, package: &str) -> Option<Command> {
+    workspace.package(package).filter(|package| package.has_binary)?;
+    let mut command = exec::cargo();
+    command.current_dir(&workspace.root).args(["run", "--quiet", "--release", "--package", package, "--"]);
+    Some(command)
+}
+
+fn absent(package: &str) -> anyhow::Error {
+    Failed::unavailable(format!("the workspace has no program `{package}` yet"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workspace::Package;
+
+    #[test]
+    fn a_missing_program_is_named() {
+        let error = bench(&Workspace::default(), Some("soak"), &[]).unwrap_err();
+        assert_eq!(exec::exit_code(&error), exec::UNAVAILABLE);
+        assert_eq!(error.to_string(), "the workspace has no program `nightdesk-bench` yet");
+    }
+
+    #[test]
+    fn a_library_without_a_binary_is_no_program() {
+        let mut package = Package { name: SIMULATOR.into(), ..Package::default() };
+        let workspace = |package: &Package| Workspace { packages: vec![package.clone()], ..Workspace::default() };
+        assert!(simulator(&workspace(&package)).is_none());
+        package.has_binary = true;
+        assert!(simulator(&workspace(&package)).is_some());
+    }
+}

