@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-pub use discovery::Discovery;
+pub use discovery::{Discovery, usual_instrument};
 
 /// A line that is not in the capture format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -108,6 +108,16 @@ impl Discovery {
     }
 }
 
+/// The instrument by its name alone: Binance's own tick and step where it is well known, else two and four digits; the
+/// filters are Binance Spot's usual ones.
+///
+/// # Errors
+/// Says that `symbol` does not end in a quote asset that we know.
+pub fn usual_instrument(symbol: Symbol) -> Result<Instrument, String> {
+    let known = KNOWN.iter().any(|(name, _, _)| *name == symbol.as_str());
+    instrument(symbol, if known { Digits::default() } else { Digits { price: 2, qty: 4 } })
+}
+
 fn instrument(symbol: Symbol, seen: Digits) -> Result<Instrument, String> {
     let known = KNOWN.iter().find(|(name, _, _)| *name == symbol.as_str());
     let (price, qty) = known.map_or((0, 0), |(_, price, qty)| (*price, *qty));
