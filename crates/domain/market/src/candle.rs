@@ -157,6 +157,17 @@ impl CandleBuilder {
         self.current.as_ref()
     }
 
+    /// Forgets the candle being built.
+    pub fn clear(&mut self) {
+        self.current = None;
+    }
+
+    /// The start of the first candle after the one that `at` falls in.
+    #[must_use]
+    pub fn next_open(&self, at: Timestamp) -> Timestamp {
+        self.interval.open_of(at) + self.interval.span()
+    }
+
     /// Takes a trade in; `closed` is called with every candle that it proves closed, oldest first. A trade older than
     /// the candle being built is ignored: its candle has been delivered.
     pub fn trade(&mut self, trade: &Trade, closed: impl FnMut(Candle)) {

@@ -14,6 +14,6 @@ mod service;
 mod status;
 
 pub use events::{EventReceiver, EventSender, Stopper, channel, stopper};
-pub use run::{Ports, ShellError, run};
+pub use run::{Perform, Ports, ShellError, run};
 pub use service::{Input, Record, RestoreError, Service, Step, Turn};
 pub use status::{Status, StorageState};

@@ -28,6 +28,10 @@ const RETRY: Micros = Micros::from_millis(100);
 /// Facts between snapshots.
 const SNAPSHOT_EVERY: u64 = 20_000;
 
+/// Does an effect; a future's outcome comes back to the service as an event.
+pub type Perform<S> =
+    Box<dyn FnMut(<S as Service>::Effect) -> Option<BoxFuture<'static, <S as Service>::Event>> + Send>;
+
 /// What a shell runs on.
 pub struct Ports<S: Service> {
     /// Time and activity.
@@ -47,7 +51,7 @@ pub struct Ports<S: Service> {
     /// What the other ports say.
     pub events: EventReceiver<S::Event>,
     /// Does an effect; a future's outcome comes back as an event.
-    pub perform: Box<dyn FnMut(S::Effect) -> Option<BoxFuture<'static, S::Event>> + Send>,
+    pub perform: Perform<S>,
     /// Ends the shell.
     pub stop: async_channel::Receiver<()>,
     /// Vital signs.

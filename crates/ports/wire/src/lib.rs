@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use message::{
     AccountView, AllocationAnswer, AllocationRequest, AllocationSettled, CancelIntent, CandleBatch, CandleRequest,
-    Command, Intent, LinkState, Message, OrderUpdate, OrderView, Outcome, ReconcileAnswer, ReconcileRequest, Resolve,
+    Command, Intent, LinkState, Message, OrderUpdate, OrderView, Outcome, OutcomeKind, ReconcileAnswer, ReconcileRequest, Resolve,
     RunState, StrategyControl, StrategyState, Verdict,
 };
 

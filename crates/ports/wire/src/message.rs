@@ -269,6 +269,10 @@ pub struct Command {
     pub reduces: bool,
     /// True to cancel: also one that has not been placed yet, whose placement is then refused for good.
     pub cancel: bool,
+    /// Mid price when the strategy decided: slippage is measured against it.
+    pub reference: Price,
+    /// When the strategy decided; tells the connector whether it may have forgotten the order.
+    pub decided_at: Timestamp,
 }
 
 /// Fetch an order and all its executions.

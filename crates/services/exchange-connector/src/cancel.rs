@@ -1,0 +1,71 @@
+//! Cancelling: safe to repeat, and never overtaken by the placement it is about.
+
+use nightdesk_exchange::ExchangeError;
+use nightdesk_orders::{ClientOrderId, ExecutionReport};
+use nightdesk_shell::Turn;
+use nightdesk_wire::{Command, OutcomeKind};
+
+use crate::attempt::State;
+use crate::connector::{ExchangeConnector, Out};
+use crate::effect::Effect;
+
+impl ExchangeConnector {
+    /// Cancels, or makes sure that what has not been sent never will be.
+    pub(crate) fn cancel(&mut self, turn: &Turn, command: Command, step: &mut Out) {
+        let id = command.order.client_order_id;
+        let Some(known) = self.durable.attempts.get(&id) else {
+            if let Some(live) = self.live.get_mut(&id) {
+                live.waiting = None;
+            }
+            self.refuse(turn, command, "cancelled before it was sent", step);
+            return;
+        };
+        let (state, last) = (known.state, known.command.attempt);
+        match state {
+            // A further attempt may be waiting for its turn: it will not be made.
+            State::Absent => {
+                if let Some(live) = self.live.get_mut(&id) {
+                    live.waiting = None;
+                }
+                self.refuse(turn, Command { attempt: command.attempt.max(last), ..command }, "cancelled before it was sent", step);
+            }
+            State::Rejected => {
+                let kind = OutcomeKind::Rejected { code: 0, reason: "refused earlier".to_owned() };
+                Self::tell(turn, id, last, kind, step);
+            }
+            State::Over => self.ask(turn, id, step),
+            State::Sent => {
+                let live = self.live.entry(id).or_default();
+                live.cancel_wanted = true;
+                // While its placement or a question is under way, the answer decides what follows.
+                if !live.placing && !live.asking {
+                    live.asking = true;
+                    step.act(Effect::Cancel { symbol: command.order.symbol, id });
+                }
+            }
+        }
+    }
+
+    /// A cancel was answered, or not.
+    pub(crate) fn canceled(
+        &mut self,
+        turn: &Turn,
+        id: ClientOrderId,
+        result: Result<ExecutionReport, ExchangeError>,
+        step: &mut Out,
+    ) {
+        if let Some(live) = self.live.get_mut(&id) {
+            live.asking = false;
+        }
+        match result {
+            Ok(report) => self.known(turn, report, Vec::new(), step),
+            // Nothing to cancel: over, or not there yet. The answer to a question tells which.
+            Err(ExchangeError::Rejected { .. }) => self.ask(turn, id, step),
+            Err(ExchangeError::Retry { after, .. }) => {
+                self.hold_until = self.hold_until.max(turn.now + after);
+                self.ask_after_miss(turn, id);
+            }
+            Err(ExchangeError::InDoubt { .. }) => self.ask_after_miss(turn, id),
+        }
+    }
+}

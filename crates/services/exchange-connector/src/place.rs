@@ -1,0 +1,244 @@
+//! Placing: at most once.
+
+use nightdesk_exchange::{ClockOffset, ExchangeError, Placed, Purpose, Window};
+use nightdesk_orders::{ClientOrderId, ExecutionReport, Fill};
+use nightdesk_shell::Turn;
+use nightdesk_units::Timestamp;
+use nightdesk_wire::{Command, Message, OutcomeKind, Queue};
+
+use crate::attempt::{Fact, State};
+use crate::connector::{ExchangeConnector, Out};
+use crate::effect::{Effect, Recalled};
+
+impl ExchangeConnector {
+    /// Core-engine's present command for an order, heard for the first time or again.
+    pub(crate) fn command(&mut self, turn: &Turn, command: Command, step: &mut Out) {
+        if command.epoch < self.durable.epoch {
+            tracing::warn!(epoch = command.epoch, ours = self.durable.epoch, "command of an older epoch refused");
+            return;
+        }
+        if command.epoch > self.durable.epoch {
+            self.record(turn, &Fact::Epoch(command.epoch), step);
+        }
+        let unknown = !self.durable.attempts.contains_key(&command.order.client_order_id);
+        if unknown && command.decided_at <= self.durable.horizon {
+            step.act(Effect::Recall(command));
+            return;
+        }
+        self.judge(turn, command, step);
+    }
+
+    /// The store has said whether it knows the order.
+    pub(crate) fn recalled(&mut self, turn: &Turn, command: Command, found: Option<Recalled>, step: &mut Out) {
+        if let Some(Recalled(attempt)) = found {
+            // What has happened meanwhile is newer than what the store said.
+            if !self.durable.attempts.contains_key(&attempt.command.order.client_order_id) {
+                self.durable.recall(attempt);
+            }
+        }
+        self.judge(turn, command, step);
+    }
+
+    fn judge(&mut self, turn: &Turn, command: Command, step: &mut Out) {
+        if command.cancel {
+            self.cancel(turn, command, step);
+            return;
+        }
+        let id = command.order.client_order_id;
+        let Some(known) = self.durable.attempts.get(&id) else {
+            self.admit(turn, command, step);
+            return;
+        };
+        let (state, last) = (known.state, known.command.attempt);
+        match state {
+            State::Absent if command.attempt == last.saturating_add(1) => self.admit(turn, command, step),
+            _ if command.attempt != last => {
+                tracing::warn!(order.id = %id, attempt = command.attempt, last, "placement out of turn ignored");
+            }
+            State::Absent => {
+                let proof = "proven earlier".to_owned();
+                Self::tell(turn, id, last, OutcomeKind::NeverArrived { proof }, step);
+            }
+            State::Rejected => {
+                let kind = OutcomeKind::Rejected { code: 0, reason: "refused earlier".to_owned() };
+                Self::tell(turn, id, last, kind, step);
+            }
+            // On record: asked about, never sent again.
+            State::Sent | State::Over => self.ask(turn, id, step),
+        }
+    }
+
+    /// Lets the placement wait for its turn, unless the mode forbids it for good.
+    fn admit(&mut self, turn: &Turn, command: Command, step: &mut Out) {
+        let Some(mode) = &self.durable.mode else { return };
+        if !mode.permits(!command.reduces) {
+            let reason = format!("held back: trading is {}", mode.level);
+            self.refuse(turn, command, &reason, step);
+            return;
+        }
+        let id = command.order.client_order_id;
+        let live = self.live.entry(id).or_default();
+        if live.waiting.replace(command).is_none() && turn.now >= self.hold_until {
+            let purpose = if command.reduces { Purpose::Exit } else { Purpose::Place };
+            step.act(Effect::Admit { id, purpose });
+        }
+    }
+
+    /// The placement will never be sent, and a later repeat of the command changes nothing about that.
+    pub(crate) fn refuse(&mut self, turn: &Turn, command: Command, reason: &str, step: &mut Out) {
+        let (id, attempt) = (command.order.client_order_id, command.attempt);
+        self.record(turn, &Fact::Refused { command, reason: reason.to_owned() }, step);
+        Self::tell(turn, id, attempt, OutcomeKind::NeverArrived { proof: reason.to_owned() }, step);
+    }
+
+    /// A ban or maintenance is over: what waited for its end may leave.
+    pub(crate) fn release_held(&mut self, turn: &Turn, step: &mut Out) {
+        if self.hold_until == Timestamp::default() || self.hold_until > turn.now {
+            return;
+        }
+        self.hold_until = Timestamp::default();
+        for (id, live) in &self.live {
+            if let Some(command) = &live.waiting {
+                let purpose = if command.reduces { Purpose::Exit } else { Purpose::Place };
+                step.act(Effect::Admit { id: *id, purpose });
+            }
+        }
+    }
+
+    /// The limiter lets it pass: record the attempt, then send.
+    pub(crate) fn admitted(&mut self, turn: &Turn, id: ClientOrderId, offset: ClockOffset, step: &mut Out) {
+        if turn.now < self.hold_until {
+            return;
+        }
+        let Some(command) = self.live.get_mut(&id).and_then(|live| live.waiting.take()) else { return };
+        let permitted = self.durable.mode.as_ref().is_some_and(|mode| mode.permits(!command.reduces));
+        if !permitted {
+            self.refuse(turn, command, "held back: trading was halted while it waited", step);
+            return;
+        }
+        let window = Window { timestamp: turn.now + offset.offset, recv_window: self.config.recv_window };
+        self.record(turn, &Fact::Attempted { command, window }, step);
+        self.live.entry(id).or_default().placing = true;
+        step.act(Effect::Place { order: command.order, attempt: command.attempt, window });
+    }
+
+    /// The placement was answered, or not.
+    pub(crate) fn placed(
+        &mut self,
+        turn: &Turn,
+        id: ClientOrderId,
+        attempt: u32,
+        result: Result<Placed, ExchangeError>,
+        step: &mut Out,
+    ) {
+        self.live.entry(id).or_default().placing = false;
+        match result {
+            Ok(placed) => self.known(turn, placed.order, placed.fills, step),
+            // An order with our id is open already: ours, from a request whose answer was lost.
+            Err(ExchangeError::Rejected { code: -2010, reason }) if reason.contains("Duplicate") => {
+                self.doubt(turn, id, attempt, reason, step);
+            }
+            Err(ExchangeError::Rejected { code, reason }) => {
+                self.record(turn, &Fact::Rejected { id, code, reason: reason.clone() }, step);
+                Self::tell(turn, id, attempt, OutcomeKind::Rejected { code, reason }, step);
+                self.live.remove(&id);
+            }
+            Err(ExchangeError::Retry { after, reason }) => {
+                self.hold_until = self.hold_until.max(turn.now + after);
+                self.absent(turn, id, attempt, &reason, step);
+            }
+            Err(ExchangeError::InDoubt { reason }) => self.doubt(turn, id, attempt, reason, step),
+        }
+    }
+
+    fn doubt(&mut self, turn: &Turn, id: ClientOrderId, attempt: u32, reason: String, step: &mut Out) {
+        let live = self.live.entry(id).or_default();
+        // The event stream has told us meanwhile.
+        if live.seen {
+            return;
+        }
+        live.doubt_since.get_or_insert(turn.now);
+        self.gauges.update(|figures| figures.in_doubt += 1);
+        Self::tell(turn, id, attempt, OutcomeKind::InDoubt { reason }, step);
+        self.ask(turn, id, step);
+    }
+
+    /// Proven: the placement is not at the exchange and cannot get there any more.
+    pub(crate) fn absent(&mut self, turn: &Turn, id: ClientOrderId, attempt: u32, proof: &str, step: &mut Out) {
+        self.record(turn, &Fact::Absent { id, attempt, proof: proof.to_owned() }, step);
+        self.certain(turn, id);
+        self.forget_live(id);
+        Self::tell(turn, id, attempt, OutcomeKind::NeverArrived { proof: proof.to_owned() }, step);
+    }
+
+    /// The exchange has the order: this is how it stands.
+    pub(crate) fn known(&mut self, turn: &Turn, order: ExecutionReport, fills: Vec<Fill>, step: &mut Out) {
+        let id = order.client_order_id;
+        self.seen(turn, &order, step);
+        let attempt = self.durable.attempts.get(&id).map_or(1, |attempt| attempt.command.attempt);
+        Self::tell(turn, id, attempt, OutcomeKind::Known { order, fills }, step);
+    }
+
+    /// Any word of the exchange about an order of ours: it is there.
+    pub(crate) fn seen(&mut self, turn: &Turn, report: &ExecutionReport, step: &mut Out) {
+        let id = report.client_order_id;
+        let Some(attempt) = self.durable.attempts.get(&id) else { return };
+        let reference = attempt.command.reference;
+        let state = attempt.state;
+        self.certain(turn, id);
+        if !report.status.is_final() {
+            let live = self.live.entry(id).or_default();
+            live.seen = true;
+            if live.cancel_wanted && !live.asking {
+                live.asking = true;
+                step.act(Effect::Cancel { symbol: report.symbol, id });
+            }
+            return;
+        }
+        if state != State::Over {
+            self.record(turn, &Fact::Over { id }, step);
+            self.gauges.ended(report, reference);
+        }
+        self.forget_live(id);
+    }
+
+    /// Nothing more is to be asked about the order.
+    pub(crate) fn forget_live(&mut self, id: ClientOrderId) {
+        if let Some(at) = self.live.remove(&id).and_then(|live| live.ask_at) {
+            self.asks.remove(&(at, id));
+        }
+    }
+
+    fn certain(&mut self, turn: &Turn, id: ClientOrderId) {
+        let Some(since) = self.live.get_mut(&id).and_then(|live| live.doubt_since.take()) else { return };
+        let took = turn.now.since(since);
+        self.gauges.update(|figures| {
+            figures.doubt_resolved += 1;
+            figures.doubt_time.0 += took.0;
+            figures.doubt_time_max = figures.doubt_time_max.max(took);
+        });
+    }
+
+    /// Takes up a mode; what waits and adds risk is held back for good, what has left is named.
+    pub(crate) fn set_mode(&mut self, turn: &Turn, mode: nightdesk_capital::Mode, step: &mut Out) {
+        if self.durable.mode.as_ref().is_some_and(|known| known.version > mode.version) {
+            return;
+        }
+        let version = mode.version;
+        let permits = mode.permits(true);
+        if self.durable.mode.as_ref() != Some(&mode) {
+            self.record(turn, &Fact::Mode(mode), step);
+        }
+        let mut in_flight = Vec::new();
+        if !permits {
+            let waiting: Vec<Command> =
+                self.live.values_mut().filter_map(|live| live.waiting.take_if(|command| !command.reduces)).collect();
+            for command in waiting {
+                self.refuse(turn, command, "held back: trading was halted while it waited", step);
+            }
+            let adds_risk = |id: &ClientOrderId| self.durable.attempts.get(id).is_some_and(|a| !a.command.reduces);
+            in_flight = self.live.iter().filter(|(id, live)| live.placing && adds_risk(id)).map(|(id, _)| *id).collect();
+        }
+        step.send(Queue::CORE, Message::ModeEffective { version, in_flight });
+    }
+}
