@@ -1,4 +1,6 @@
-//! Secrets and the emergency journal.
+//! Secrets, the emergency journal, and the names of what is measured.
+
+pub mod kpi;
 
 use std::fmt;
 
