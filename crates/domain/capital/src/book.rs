@@ -179,6 +179,12 @@ impl CapitalBook {
         }
     }
 
+    /// What is set aside for an intent whose order may still trade.
+    #[must_use]
+    pub fn grant(&self, intent: IntentId) -> Option<&Grant> {
+        self.state.grants.get(&intent)
+    }
+
     /// The grants that are outstanding.
     pub fn grants(&self) -> impl Iterator<Item = (IntentId, &Grant)> {
         self.state.grants.iter().map(|(intent, grant)| (*intent, grant))
