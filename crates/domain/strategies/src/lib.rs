@@ -5,8 +5,12 @@
 //! pays for them, or where its state is kept.
 
 mod average;
+#[cfg(test)]
+mod desk;
 mod grid_level;
 mod grid_params;
+#[cfg(test)]
+mod grid_property_tests;
 mod grid_trader;
 mod kind;
 mod ma_crossover;
