@@ -40,18 +40,17 @@ pub fn load<T: DeserializeOwned + JsonSchema + Validate>(text: &str, file: &str)
     let complete = found.is_empty();
     let schema = schema::<T>();
     let unknown = check::walk(&document, &schema, complete, &mut found);
-    // Without its unknown keys the document may still be read, and then the type's own checks can join the list.
-    document.remove(&unknown);
-    let read = if complete { document.deserialize::<T>() } else { Err(None) };
-    match read {
+    // With its misspelt keys put right the document may still be read, and then the type's own checks join the list.
+    document.repair(&unknown);
+    match document.deserialize::<T>() {
         Ok(config) => {
             found.extend(config.problems().into_iter().map(|problem| document.locate(problem)));
             if found.is_empty() {
                 return Ok(config);
             }
         }
-        // The schema has usually said it already, and better.
-        Err(Some(mistake)) if found.is_empty() => found.push(mistake),
+        // Otherwise the schema has said it already, and better.
+        Err(mistake) if found.is_empty() => found.push(mistake),
         Err(_) => {}
     }
     Err(ConfigErrors::new(file, text, found))

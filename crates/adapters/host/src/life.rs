@@ -14,7 +14,8 @@ use tracing::{error, info, warn};
 pub(crate) use self::drain::panic_text;
 pub use self::host::{Host, Stopping};
 use crate::exit::{Failure, Status};
-use crate::{logs, metrics};
+use crate::logs;
+use crate::metrics::{self, Metrics};
 
 /// How many threads run the tasks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +70,7 @@ where
         Ok(runtime) => runtime,
         Err(e) => return end(name, vec![Failure::from(e).in_step("start the runtime")]),
     };
-    let failures = runtime.block_on(live(name, &options, main));
+    let failures = runtime.block_on(live(name, &options, metrics::install(name), main));
     // What still blocks a thread after the drain is not waited for.
     runtime.shutdown_timeout(Duration::from_millis(200));
     end(name, failures)
@@ -83,7 +84,7 @@ fn build_runtime(threads: Threads) -> std::io::Result<Runtime> {
 }
 
 /// Wires, waits for a reason to stop, drains. Returns all that failed, the cause of the stop first.
-async fn live<F, Fut>(name: &'static str, options: &Options, main: F) -> Vec<Failure>
+async fn live<F, Fut>(name: &'static str, options: &Options, metrics: Metrics, main: F) -> Vec<Failure>
 where
     F: FnOnce(Host) -> Fut,
     Fut: Future<Output = Result<(), Failure>>,
@@ -92,7 +93,7 @@ where
         Ok(signals) => signals,
         Err(e) => return vec![Failure::from(e).in_step("listen for signals")],
     };
-    let (host, mut ended) = Host::new(name, options.grace, metrics::install(name));
+    let (host, mut ended) = Host::new(name, options.grace, metrics);
     let mut failures = Vec::new();
     let wired = tokio::select! {
         wired = main(host.clone()) => Some(wired),

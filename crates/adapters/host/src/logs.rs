@@ -121,7 +121,7 @@ pub fn install(name: &'static str, options: &Options) {
 pub fn set_levels(levels: &str) -> Result<(), String> {
     match INSTALLED.get() {
         Some(layer) if std::env::var_os("NIGHTDESK_LOG").is_none() => layer.set_levels(levels),
-        _ => levels.parse::<tracing_subscriber::filter::Targets>().map(drop).map_err(|e| e.to_string()),
+        _ => layer::parse_levels(levels).map(drop),
     }
 }
 

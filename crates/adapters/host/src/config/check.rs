@@ -11,10 +11,10 @@ use super::schema::Node;
 
 mod values;
 
-/// Finds mistakes; returns the paths of unknown keys. `complete` is false when parts of the text could not be parsed:
-/// then a missing key is no mistake.
-pub(super) fn walk(document: &Document<'_>, schema: &Value, complete: bool, found: &mut Vec<Found>) -> Vec<Vec<Step>> {
-    let mut walk = Walk { complete, found, unknown: Vec::new() };
+/// Finds mistakes; returns the unknown keys. `complete` is false when parts of the text could not be parsed: then a
+/// missing key is no mistake.
+pub(super) fn walk(document: &Document<'_>, schema: &Value, complete: bool, found: &mut Vec<Found>) -> Vec<Unknown> {
+    let mut walk = Walk { root: schema, complete, found, unknown: Vec::new() };
     let place = Place { path: String::new(), span: 0..0 };
     walk.table(document.root.get_ref(), &Node::root(schema), &place);
     walk.unknown
@@ -38,10 +38,17 @@ impl Place {
     }
 }
 
+/// A key that no schema knows, and the one that was probably meant.
+pub(super) struct Unknown {
+    pub(super) path: Vec<Step>,
+    pub(super) meant: Option<String>,
+}
+
 struct Walk<'f> {
+    root: &'f Value,
     complete: bool,
     found: &'f mut Vec<Found>,
-    unknown: Vec<Vec<Step>>,
+    unknown: Vec<Unknown>,
 }
 
 impl Walk<'_> {
@@ -104,7 +111,7 @@ impl Walk<'_> {
         let Some((key, value)) = table.get_key_value(tag) else {
             if self.complete {
                 let hint = format!("one of {}", list(&names));
-                self.mistake(place, format!("missing key `{tag}`"), Some(hint));
+                self.mistake(&place.key(tag, place.span.clone()), format!("missing key `{tag}`"), Some(hint));
             }
             return;
         };
@@ -128,8 +135,12 @@ impl Walk<'_> {
             } else if let Some(node) = nodes.iter().rev().find_map(|node| node.additional()) {
                 self.value(value, &node, &place.key(name, value.span()));
             } else {
-                let place = place.key(name, key.span());
-                meant.extend(self.unknown_key(name, table, nodes, &place));
+                let found = self.unknown_key(name, table, nodes, &place.key(name, key.span()));
+                // The value is checked as that of the key that was meant.
+                if let Some((known, node)) = found {
+                    self.value(value, &node, &place.key(name, value.span()));
+                    meant.push(known);
+                }
             }
         }
         if !self.complete {
@@ -140,24 +151,33 @@ impl Walk<'_> {
             if !table.contains_key(name) && !meant.iter().any(|meant| meant == name) {
                 let property = nodes.iter().find_map(|node| node.property(name));
                 let hint = property.and_then(|property| property.text("description").map(first_sentence));
-                self.mistake(place, format!("missing key `{name}`"), hint);
+                self.mistake(&place.key(name, place.span.clone()), format!("missing key `{name}`"), hint);
             }
         }
     }
 
     /// Reports an unknown key; returns the key that was probably meant.
-    fn unknown_key(&mut self, name: &str, table: &DeTable<'_>, nodes: &[&Node<'_>], place: &Place) -> Option<String> {
-        self.unknown.push(steps(&place.path));
-        let properties: Vec<(&str, Node<'_>)> = nodes.iter().flat_map(|node| node.properties()).collect();
+    fn unknown_key<'s>(
+        &mut self,
+        name: &str,
+        table: &DeTable<'_>,
+        nodes: &[&Node<'s>],
+        place: &Place,
+    ) -> Option<(String, Node<'s>)> {
+        let properties: Vec<(&str, Node<'s>)> = nodes.iter().flat_map(|node| node.properties()).collect();
         let free: Vec<&str> = properties.iter().map(|(known, _)| *known).filter(|k| !table.contains_key(*k)).collect();
-        let meant = nearest(name, free.iter().copied()).map(str::to_owned);
-        let hint = match &meant {
-            Some(meant) => format!("did you mean `{meant}`?"),
-            None if free.is_empty() => "remove it".to_owned(),
-            None => format!("known keys not used here: {}", list(&free)),
+        let meant = nearest(name, free.iter().copied());
+        let elsewhere = Node::root(self.root).home_of(name, 3);
+        let hint = match (meant, elsewhere) {
+            (Some(meant), _) => format!("did you mean `{meant}`?"),
+            (None, Some(home)) => format!("it belongs into [{home}]"),
+            (None, None) if free.is_empty() => "remove it".to_owned(),
+            (None, None) => format!("known keys not used here: {}", list(&free)),
         };
         self.mistake(place, format!("unknown key `{name}`"), Some(hint));
-        meant
+        self.unknown.push(Unknown { path: steps(&place.path), meant: meant.map(str::to_owned) });
+        let meant = meant?;
+        properties.iter().find(|(known, _)| *known == meant).map(|(known, node)| ((*known).to_owned(), node.clone()))
     }
 
     /// Alternatives without a common tag: the key of a single-key table, then the type, then the best fit decide.
@@ -174,10 +194,10 @@ impl Walk<'_> {
                 return self.value(value, alternative, place);
             }
         }
-        let mut best: Option<(Vec<Found>, Vec<Vec<Step>>)> = None;
+        let mut best: Option<(Vec<Found>, Vec<Unknown>)> = None;
         for alternative in several {
             let mut found = Vec::new();
-            let mut trial = Walk { complete: self.complete, found: &mut found, unknown: Vec::new() };
+            let mut trial = Walk { root: self.root, complete: self.complete, found: &mut found, unknown: Vec::new() };
             trial.value(value, alternative, place);
             let unknown = trial.unknown;
             if best.as_ref().is_none_or(|(fewest, _)| found.len() < fewest.len()) {

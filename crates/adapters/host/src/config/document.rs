@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::check::Unknown;
 use super::mistakes::{Found, Problem};
 
 /// One step of a path.
@@ -28,12 +29,12 @@ impl<'t> Document<'t> {
         (Self { root }, found)
     }
 
-    /// Reads the target type. `Err(None)` never happens here; it keeps the caller's match flat.
-    pub(super) fn deserialize<T: DeserializeOwned>(&self) -> Result<T, Option<Found>> {
+    /// Reads the target type.
+    pub(super) fn deserialize<T: DeserializeOwned>(&self) -> Result<T, Found> {
         let deserializer = toml::de::Deserializer::from(self.root.clone());
         T::deserialize(deserializer).map_err(|e| {
             let span = e.span().unwrap_or(0..0);
-            Some(found(&e, "", self.path_of(&span)))
+            found(&e, "", self.path_of(&span))
         })
     }
 
@@ -49,25 +50,15 @@ impl<'t> Document<'t> {
         Found { span, path: problem.path, message: problem.message, hint: problem.hint }
     }
 
-    /// Removes keys, each given by its path.
-    pub(super) fn remove(&mut self, paths: &[Vec<Step>]) {
-        for path in paths {
+    /// Gives unknown keys the names that were meant, and removes those that mean nothing.
+    pub(super) fn repair(&mut self, unknown: &[Unknown]) {
+        // The deepest first: the paths name tables as they are written.
+        for Unknown { path, meant } in unknown.iter().rev() {
             let Some((Step::Key(last), parents)) = path.split_last() else { continue };
-            let mut table = Some(self.root.get_mut());
-            let mut value: Option<&mut DeValue<'t>> = None;
-            for step in parents {
-                value = match (step, table.take(), value.take()) {
-                    (Step::Key(key), Some(table), _) => table.get_mut(key.as_str()).map(Spanned::get_mut),
-                    (Step::Key(key), None, Some(DeValue::Table(table))) => {
-                        table.get_mut(key.as_str()).map(Spanned::get_mut)
-                    }
-                    (Step::Index(i), None, Some(DeValue::Array(items))) => items.get_mut(*i).map(Spanned::get_mut),
-                    _ => None,
-                };
-            }
-            match (table, value) {
-                (Some(table), _) | (None, Some(DeValue::Table(table))) => drop(table.remove(last.as_str())),
-                _ => {}
+            let Some(table) = table_at(self.root.get_mut(), parents) else { continue };
+            if let (Some((key, value)), Some(meant)) = (table.remove_entry(last.as_str()), meant) {
+                let key = Spanned::new(key.span(), meant.clone().into());
+                table.entry(key).or_insert(value);
             }
         }
     }
@@ -92,6 +83,23 @@ impl<'t> Document<'t> {
             }
         }
         path
+    }
+}
+
+/// The table at a path.
+fn table_at<'d, 't>(root: &'d mut DeTable<'t>, path: &[Step]) -> Option<&'d mut DeTable<'t>> {
+    let Some((Step::Key(first), rest)) = path.split_first() else { return Some(root) };
+    let mut value = root.get_mut(first.as_str())?.get_mut();
+    for step in rest {
+        value = match (step, value) {
+            (Step::Key(key), DeValue::Table(table)) => table.get_mut(key.as_str())?.get_mut(),
+            (Step::Index(i), DeValue::Array(items)) => items.get_mut(*i)?.get_mut(),
+            _ => return None,
+        };
+    }
+    match value {
+        DeValue::Table(table) => Some(table),
+        _ => None,
     }
 }
 

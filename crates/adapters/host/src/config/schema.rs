@@ -103,6 +103,18 @@ impl<'s> Node<'s> {
         }
     }
 
+    /// The table, below this one and not deeper than `depth`, that has a property of this name.
+    pub(super) fn home_of(&self, name: &str, depth: usize) -> Option<String> {
+        self.properties().into_iter().filter(|_| depth > 0).find_map(|(table, node)| {
+            let shapes = node.alternatives();
+            let shape = if shapes.len() == 1 { &shapes[0] } else { &node };
+            if shape.property(name).is_some() {
+                return Some(table.to_owned());
+            }
+            shape.home_of(name, depth - 1).map(|home| format!("{table}.{home}"))
+        })
+    }
+
     pub(super) fn items(&self) -> Option<Node<'s>> {
         self.get("items").map(|schema| self.child(schema))
     }

@@ -34,7 +34,7 @@ struct Inner {
 }
 
 impl Host {
-    pub(super) fn new(
+    pub(crate) fn new(
         name: &'static str,
         grace: Duration,
         metrics: Metrics,
@@ -143,7 +143,7 @@ impl Host {
         info!(tasks, startup_ms = ms, "{} runs, started in {ms} ms", self.inner.name);
     }
 
-    pub(super) async fn drain(&self) -> Vec<Failure> {
+    pub(crate) async fn drain(&self) -> Vec<Failure> {
         let steps = std::mem::take(&mut *self.inner.steps.lock().unwrap_or_else(PoisonError::into_inner));
         drain::in_reverse(steps, self.inner.grace).await
     }

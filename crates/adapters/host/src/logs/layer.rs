@@ -96,7 +96,7 @@ impl LogLayer {
     /// # Errors
     /// When the text is not a list of levels.
     pub fn set_levels(&self, levels: &str) -> Result<(), String> {
-        let parsed: Targets = levels.parse().map_err(|e| format!("`{levels}` cannot be read: {e}"))?;
+        let parsed = parse_levels(levels)?;
         *self.shared.levels.write().unwrap_or_else(PoisonError::into_inner) = parsed;
         tracing::callsite::rebuild_interest_cache();
         Ok(())
@@ -121,6 +121,23 @@ impl LogLayer {
         };
         (self.shared.out)(&text);
     }
+}
+
+/// Reads `info,nightdesk_bus=debug`.
+///
+/// # Errors
+/// When a part is neither a level nor a target with a level.
+pub(super) fn parse_levels(levels: &str) -> Result<Targets, String> {
+    for part in levels.split(',').map(str::trim) {
+        let level = part.split_once('=').map_or(part, |(_, level)| level);
+        // Without this check a misspelt level would be taken for a target of which everything is wanted.
+        if level.parse::<LevelFilter>().is_err() {
+            return Err(format!(
+                "`{levels}` cannot be read: `{level}` is not one of off, error, warn, info, debug, trace"
+            ));
+        }
+    }
+    levels.parse().map_err(|e| format!("`{levels}` cannot be read: {e}"))
 }
 
 /// Now, as the machine's clock says.

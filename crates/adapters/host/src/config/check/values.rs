@@ -78,9 +78,9 @@ impl Walk<'_> {
             let low = low.unwrap_or_default();
             let message =
                 if length == 0 { "must not be empty".to_owned() } else { format!("too short: {length} {what}") };
-            self.mistake(place, message, Some(format!("at least {low} {what}")));
+            self.mistake(place, message, Some(format!("at least {low}")));
         } else if let Some(high) = high.filter(|high| length > *high) {
-            self.mistake(place, format!("too long: {length} {what}"), Some(format!("at most {high} {what}")));
+            self.mistake(place, format!("too long: {length} {what}"), Some(format!("at most {high}")));
         }
     }
 }
