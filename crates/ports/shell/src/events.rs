@@ -2,12 +2,21 @@
 
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use nightdesk_env::{Activity, Busy};
 
 /// An event with the token that says it has not been handled yet.
 pub(crate) struct Tracked<E> {
     pub(crate) event: E,
-    pub(crate) busy: Busy,
+    pub(crate) busy: Option<Busy>,
+}
+
+/// Another port that tells a service things, such as an exchange's event stream. The shell asks it itself, so that the order
+/// in which things are heard does not hang on a task in between.
+pub trait Source<E>: Send {
+    /// The next event; `None` when there will be no more. Dropping the future loses nothing, and asking again means that
+    /// what came before has been handled.
+    fn next(&mut self) -> BoxFuture<'_, Option<E>>;
 }
 
 /// Hands events to a shell.
@@ -26,7 +35,7 @@ impl<E> EventSender<E> {
     /// Waits for room, then hands over `event`; false when the shell has gone.
     pub async fn send(&self, event: E) -> bool {
         let busy = Busy::new(&self.activity);
-        self.channel.send(Tracked { event, busy }).await.is_ok()
+        self.channel.send(Tracked { event, busy: Some(busy) }).await.is_ok()
     }
 
     /// Hands over `event` now; gives it back when there is no room or the shell has gone.
@@ -35,7 +44,7 @@ impl<E> EventSender<E> {
     /// The event, when it was not taken.
     pub fn try_send(&self, event: E) -> Result<(), E> {
         let busy = Busy::new(&self.activity);
-        self.channel.try_send(Tracked { event, busy }).map_err(|refused| refused.into_inner().event)
+        self.channel.try_send(Tracked { event, busy: Some(busy) }).map_err(|refused| refused.into_inner().event)
     }
 }
 

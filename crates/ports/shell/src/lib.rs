@@ -13,7 +13,7 @@ mod run;
 mod service;
 mod status;
 
-pub use events::{EventReceiver, EventSender, Stopper, channel, stopper};
-pub use run::{Perform, Ports, ShellError, run};
-pub use service::{Input, Record, RestoreError, Service, Step, Turn};
+pub use events::{EventReceiver, EventSender, Source, Stopper, channel, stopper};
+pub use run::{Perform, Ports, Shell, ShellError, run};
+pub use service::{Input, Outgoing, Record, RestoreError, Service, Step, Turn};
 pub use status::{Status, StorageState};

@@ -12,10 +12,10 @@ use nightdesk_store::{Batch, JournalRow, OutboxRow, Snapshot, Store, StoreError}
 use nightdesk_units::{Micros, Timestamp};
 use nightdesk_wire::{Envelope, Message, MessageId, Queue};
 
-use crate::events::{EventReceiver, Tracked};
+use crate::events::{EventReceiver, Source, Tracked};
 use crate::inbox::Inbox;
 use crate::outbox::Outbox;
-use crate::{Input, RestoreError, Service, Status, Step, StorageState, Turn};
+use crate::{Input, Outgoing, RestoreError, Service, Status, Step, StorageState, Turn};
 
 /// The most inputs one commit covers.
 const MAX_INPUTS: usize = 64;
@@ -48,8 +48,10 @@ pub struct Ports<S: Service> {
     pub control: Option<Box<dyn Consumer>>,
     /// Market data.
     pub market: Option<Box<dyn MarketStream>>,
-    /// What the other ports say.
+    /// What operators and other callers say.
     pub events: EventReceiver<S::Event>,
+    /// What another port says.
+    pub source: Option<Box<dyn Source<S::Event>>>,
     /// Does an effect; a future's outcome comes back as an event.
     pub perform: Perform<S>,
     /// Ends the shell.
@@ -90,18 +92,7 @@ pub enum ShellError {
 /// # Errors
 /// A store that is fenced, damaged or of a newer version; a state that cannot be restored; a closed bus.
 pub async fn run<S: Service + Send>(service: S, ports: Ports<S>) -> Result<(), ShellError> {
-    let mut shell = Shell::start(service, ports).await?;
-    loop {
-        let mut turn = shell.wait().await;
-        if turn.stop {
-            return shell.end().await;
-        }
-        if turn.closed {
-            return Err(ShellError::Bus { service: shell.service.name().to_owned() });
-        }
-        shell.drain(&mut turn);
-        shell.turn(turn).await?;
-    }
+    Shell::start(service, ports).await?.run().await
 }
 
 /// An effect's outcome, with the token that kept the run from resting meanwhile.
@@ -109,7 +100,8 @@ type Effect<E> = BoxFuture<'static, Tracked<E>>;
 /// Queue and number of a message that has arrived.
 type Confirm = BoxFuture<'static, (String, u64)>;
 
-struct Shell<S: Service> {
+/// A service at work.
+pub struct Shell<S: Service> {
     service: S,
     ports: Ports<S>,
     inbox: Inbox,
@@ -155,7 +147,12 @@ impl<E> Intake<E> {
 }
 
 impl<S: Service + Send> Shell<S> {
-    async fn start(mut service: S, ports: Ports<S>) -> Result<Self, ShellError> {
+    /// Restores the service and takes its first turn. Apart from [`Shell::run`], so that a lockstep run can start its
+    /// services one after the other.
+    ///
+    /// # Errors
+    /// A store that cannot be read, or a state that cannot be restored.
+    pub async fn start(mut service: S, ports: Ports<S>) -> Result<Self, ShellError> {
         let name = service.name().to_owned();
         let recovered =
             ports.store.recover().await.map_err(|source| ShellError::Store { service: name.clone(), source })?;
@@ -185,6 +182,24 @@ impl<S: Service + Send> Shell<S> {
         Ok(shell)
     }
 
+    /// Goes round until it is stopped.
+    ///
+    /// # Errors
+    /// A store that refuses for good, or a closed bus.
+    pub async fn run(mut self) -> Result<(), ShellError> {
+        loop {
+            let mut intake = self.wait().await;
+            if intake.stop {
+                return self.end().await;
+            }
+            if intake.closed {
+                return Err(ShellError::Bus { service: self.service.name().to_owned() });
+            }
+            self.drain(&mut intake);
+            self.turn(intake).await?;
+        }
+    }
+
     /// What had been committed and is not known to have arrived goes out again; receivers know repeats.
     fn republish(&mut self, rows: Vec<OutboxRow>) {
         for row in rows {
@@ -210,6 +225,7 @@ impl<S: Service + Send> Shell<S> {
         };
         let control = optional(self.ports.control.as_mut().map(|control| control.next()));
         let market = optional(self.ports.market.as_mut().map(|market| market.next()));
+        let source = optional(self.ports.source.as_mut().map(|source| source.next()));
         let (effects, confirms) = (&mut self.effects, &mut self.confirms);
         select_biased! {
             () = async { let _ = self.ports.stop.recv().await; }.fuse() => intake.stop = true,
@@ -222,6 +238,10 @@ impl<S: Service + Send> Shell<S> {
                 Ok(event) => intake.events.push(event),
                 // Every sender is gone: nothing will come this way any more, and the stopper ends the shell.
                 Err(_) => { let _ = self.ports.stop.recv().await; intake.stop = true; }
+            },
+            event = source.fuse() => match event {
+                Some(event) => intake.events.push(Tracked { event, busy: None }),
+                None => intake.closed = true,
             },
             (queue, seq) = next_or_pending(confirms).fuse() => self.outbox.confirm(&queue, seq),
             delivery = self.ports.queue.next().fuse() => match delivery {
@@ -257,6 +277,11 @@ impl<S: Service + Send> Shell<S> {
             let Ok(event) = self.ports.events.channel.try_recv() else { break };
             intake.events.push(event);
         }
+        while intake.inputs() < MAX_INPUTS + MAX_MARKET {
+            let Some(source) = &mut self.ports.source else { break };
+            let Some(Some(event)) = source.next().now_or_never() else { break };
+            intake.events.push(Tracked { event, busy: None });
+        }
         while intake.inputs() < MAX_INPUTS {
             let Some(delivery) = self.ports.queue.try_next() else { break };
             intake.deliveries.push((false, delivery));
@@ -289,7 +314,7 @@ impl<S: Service + Send> Shell<S> {
         let turn = self.now_turn();
         let inputs = intake.inputs() + intake.market.len();
         let mut acks = Vec::with_capacity(intake.deliveries.len());
-        let mut tokens: Vec<Busy> = Vec::new();
+        let mut tokens: Vec<Option<Busy>> = Vec::new();
         let mut step = std::mem::take(&mut self.step);
         if intake.started {
             self.service.handle(&turn, Input::Started, &mut step);
@@ -334,7 +359,7 @@ impl<S: Service + Send> Shell<S> {
     /// Commits what the turn changed, then lets it out.
     async fn finish(&mut self, turn: Turn, step: &mut Step<S::Effect>) -> Result<(), ShellError> {
         let mut batch = Batch::default();
-        let sends = self.fill(turn, step, &mut batch);
+        let numbers = self.fill(turn, step, &mut batch);
         if self.outbox.has_news() && self.news_since.is_none() {
             self.news_since = Some(turn.now);
         }
@@ -345,15 +370,12 @@ impl<S: Service + Send> Shell<S> {
             self.news_since = None;
             self.commit(batch).await?;
         }
-        for (queue, seq, message) in sends {
-            self.publish(queue, seq, message);
-        }
-        self.release(step);
+        self.release(step, numbers);
         Ok(())
     }
 
-    /// Writes the step into `batch`; returns the numbered messages.
-    fn fill(&mut self, turn: Turn, step: &mut Step<S::Effect>, batch: &mut Batch) -> Vec<(String, u64, Message)> {
+    /// Writes the step into `batch`; returns the numbers of its messages, in order.
+    fn fill(&mut self, turn: Turn, step: &mut Step<S::Effect>, batch: &mut Batch) -> Vec<u64> {
         for record in step.records.drain(..) {
             self.version += 1;
             batch.journal.push(JournalRow {
@@ -365,23 +387,24 @@ impl<S: Service + Send> Shell<S> {
                 body: record.body,
             });
         }
-        let mut sends = Vec::with_capacity(step.messages.len());
-        for (queue, message) in step.messages.drain(..) {
-            let queue = queue.as_str().to_owned();
-            let seq = self.outbox.number(&queue, turn.now);
-            let body = serde_json::to_string(&message).unwrap_or_default();
-            batch.outbox.push(OutboxRow { queue: queue.clone(), seq, at: turn.now, body });
-            sends.push((queue, seq, message));
+        let mut numbers = Vec::new();
+        for out in &step.out {
+            let Outgoing::Send(queue, message) = out else { continue };
+            let seq = self.outbox.number(queue.as_str(), turn.now);
+            let body = serde_json::to_string(message).unwrap_or_default();
+            batch.outbox.push(OutboxRow { queue: queue.as_str().to_owned(), seq, at: turn.now, body });
+            numbers.push(seq);
         }
-        let mut queues: Vec<&String> = sends.iter().map(|(queue, _, _)| queue).collect();
+        let mut queues: Vec<&String> = batch.outbox.iter().map(|row| &row.queue).collect();
         queues.sort_unstable();
         queues.dedup();
-        batch.cursors = queues.into_iter().map(|queue| (queue.clone(), self.outbox.last(queue))).collect();
+        let cursors = queues.into_iter().map(|queue| (queue.clone(), self.outbox.last(queue)));
+        batch.cursors = cursors.collect();
         self.service.rows(&mut batch.rows);
         if self.version - self.snapshot_version >= SNAPSHOT_EVERY {
             batch.snapshot = Some(self.snapshot(turn.now));
         }
-        sends
+        numbers
     }
 
     fn snapshot(&mut self, at: Timestamp) -> Snapshot {
@@ -425,15 +448,20 @@ impl<S: Service + Send> Shell<S> {
         let mut sleep = self.ports.env.clock.sleep_until(self.service.name(), until).fuse();
         loop {
             let control = optional(self.ports.control.as_mut().map(|control| control.next()));
+            let source = optional(self.ports.source.as_mut().map(|source| source.next()));
             let (input, ack, _busy) = select_biased! {
                 delivery = control.fuse() => match delivery {
                     Some(delivery) => (Input::Message(delivery.envelope.message), Some(delivery.tag), None),
                     None => return,
                 },
-                event = next_or_pending(&mut self.effects).fuse() => (Input::Event(event.event), None, Some(event.busy)),
+                event = next_or_pending(&mut self.effects).fuse() => (Input::Event(event.event), None, event.busy),
                 event = self.ports.events.channel.recv().fuse() => match event {
-                    Ok(event) => (Input::Event(event.event), None, Some(event.busy)),
+                    Ok(event) => (Input::Event(event.event), None, event.busy),
                     Err(_) => return,
+                },
+                event = source.fuse() => match event {
+                    Some(event) => (Input::Event(event), None, None),
+                    None => return,
                 },
                 () = sleep => return,
             };
@@ -446,8 +474,12 @@ impl<S: Service + Send> Shell<S> {
                     tracing::error!(%error, kind = record.kind, body = record.body, "emergency journal failed");
                 }
             }
-            step.notices.append(&mut step.messages);
-            self.release(&mut step);
+            for out in &mut step.out {
+                if let Outgoing::Send(queue, message) = out {
+                    *out = Outgoing::Notify(queue.clone(), message.clone());
+                }
+            }
+            self.release(&mut step, Vec::new());
             if let (Some(tag), Some(control)) = (ack, &mut self.ports.control) {
                 control.ack(tag);
             }
@@ -475,22 +507,30 @@ impl<S: Service + Send> Shell<S> {
         }));
     }
 
-    /// Lets out what needs no record: notices, market data, effects.
-    fn release(&mut self, step: &mut Step<S::Effect>) {
-        for (queue, message) in step.notices.drain(..) {
-            let sent = self.ports.bus.publish(Envelope { queue, id: None, message });
-            self.confirms.push(Box::pin(async move {
-                let _ = sent.await;
-                (String::new(), 0)
-            }));
-        }
-        for event in step.market.drain(..) {
-            self.ports.bus.publish_market(&event);
+    /// Lets out what the turn decided, in its order.
+    fn release(&mut self, step: &mut Step<S::Effect>, numbers: Vec<u64>) {
+        let mut numbers = numbers.into_iter();
+        for out in step.out.drain(..) {
+            match out {
+                Outgoing::Send(queue, message) => {
+                    if let Some(seq) = numbers.next() {
+                        self.publish(queue.as_str().to_owned(), seq, message);
+                    }
+                }
+                Outgoing::Notify(queue, message) => {
+                    let sent = self.ports.bus.publish(Envelope { queue, id: None, message });
+                    self.confirms.push(Box::pin(async move {
+                        let _ = sent.await;
+                        (String::new(), 0)
+                    }));
+                }
+                Outgoing::Market(event) => self.ports.bus.publish_market(&event),
+            }
         }
         for effect in step.effects.drain(..) {
             let busy = Busy::new(&self.ports.env.activity);
             if let Some(outcome) = (self.ports.perform)(effect) {
-                self.effects.push(Box::pin(async move { Tracked { event: outcome.await, busy } }));
+                self.effects.push(Box::pin(async move { Tracked { event: outcome.await, busy: Some(busy) } }));
             }
         }
     }

@@ -41,24 +41,31 @@ pub struct Record {
     pub body: String,
 }
 
+/// Something that leaves a service.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outgoing {
+    /// A message that must arrive: it is committed with the turn's facts and sent until it has arrived.
+    Send(Queue, Message),
+    /// A message that is safe to lose and to repeat.
+    Notify(Queue, Message),
+    /// Market data for whoever wants it.
+    Market(MarketEvent),
+}
+
 /// What a turn leads to. Facts and messages become durable together; messages leave and effects happen after that.
 #[derive(Debug)]
 pub struct Step<F> {
     /// Facts, in order.
     pub records: Vec<Record>,
-    /// Messages that must arrive.
-    pub messages: Vec<(Queue, Message)>,
-    /// Messages that are safe to lose and to repeat.
-    pub notices: Vec<(Queue, Message)>,
-    /// Market data to publish.
-    pub market: Vec<MarketEvent>,
+    /// What leaves, in order.
+    pub out: Vec<Outgoing>,
     /// Things to do outside.
     pub effects: Vec<F>,
 }
 
 impl<F> Default for Step<F> {
     fn default() -> Self {
-        Self { records: Vec::new(), messages: Vec::new(), notices: Vec::new(), market: Vec::new(), effects: Vec::new() }
+        Self { records: Vec::new(), out: Vec::new(), effects: Vec::new() }
     }
 }
 
@@ -74,12 +81,17 @@ impl<F> Step<F> {
 
     /// Sends `message` after the commit, at least once.
     pub fn send(&mut self, queue: Queue, message: Message) {
-        self.messages.push((queue, message));
+        self.out.push(Outgoing::Send(queue, message));
     }
 
     /// Tells `message` once, if it can be told.
     pub fn notify(&mut self, queue: Queue, message: Message) {
-        self.notices.push((queue, message));
+        self.out.push(Outgoing::Notify(queue, message));
+    }
+
+    /// Publishes market data after the commit.
+    pub fn publish(&mut self, event: MarketEvent) {
+        self.out.push(Outgoing::Market(event));
     }
 
     /// Does `effect` after the commit.
@@ -90,9 +102,7 @@ impl<F> Step<F> {
     /// Empties it for the next turn, keeping its memory.
     pub fn clear(&mut self) {
         self.records.clear();
-        self.messages.clear();
-        self.notices.clear();
-        self.market.clear();
+        self.out.clear();
         self.effects.clear();
     }
 }

@@ -1,1 +1,25 @@
-//! The core-engine service.
+//! core-engine: orders, positions, the strategies' life cycle, the portfolio.
+//!
+//! It takes decisions up as orders, asks for capital, drives each order until the exchange has proven what became of it,
+//! applies each execution once, and compares its book with the exchange's at every start and every minute. It never speaks
+//! to an exchange and holds no market data beyond the last quote.
+
+mod config;
+mod effect;
+mod engine;
+mod fact;
+mod intents;
+mod mode;
+mod reconcile;
+mod reports;
+mod state;
+pub mod tables;
+mod view;
+
+pub use config::{Config, Freshness, Instance};
+pub use effect::{Effect, Event, Pending, Reply, Request, Response, performer};
+pub use engine::CoreEngine;
+pub use fact::Fact;
+pub use state::Entry;
+pub use tables::SCHEMA;
+pub use view::{PositionView, StrategyView, View};

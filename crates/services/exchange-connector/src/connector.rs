@@ -84,8 +84,8 @@ impl ExchangeConnector {
 
     /// Takes market data in and publishes what others decide on. Apart from [`Service::handle`] so that a backtest can call it
     /// without the loop around it.
-    pub fn on_market(&mut self, event: MarketEvent, market: &mut Vec<MarketEvent>) {
-        self.feed.take(event, market);
+    pub fn on_market(&mut self, event: MarketEvent, step: &mut Step<Effect>) {
+        self.feed.take(event, |event| step.publish(event));
     }
 
     /// Journals `fact` and changes the state by it.
@@ -164,9 +164,7 @@ impl ExchangeConnector {
         match event {
             ExchangeEvent::Market(event) => {
                 self.gauges.update(|figures| figures.market_messages += 1);
-                let mut market = std::mem::take(&mut step.market);
-                self.on_market(event, &mut market);
-                step.market = market;
+                self.on_market(event, step);
             }
             ExchangeEvent::Report(report) => {
                 self.alive(Stream::User, turn.now);
@@ -268,11 +266,7 @@ impl Service for ExchangeConnector {
         match input {
             Input::Started => self.started(turn, step),
             Input::Message(message) => self.message(turn, message, step),
-            Input::Market(event) => {
-                let mut market = std::mem::take(&mut step.market);
-                self.on_market(event, &mut market);
-                step.market = market;
-            }
+            Input::Market(event) => self.on_market(event, step),
             Input::Event(event) => self.event(turn, event, step),
             Input::Wakeup => self.wakeup(turn, step),
         }

@@ -20,9 +20,9 @@ impl Feed {
         Self { builders: builders.collect(), last_trade: Vec::new() }
     }
 
-    pub(crate) fn take(&mut self, event: MarketEvent, out: &mut Vec<MarketEvent>) {
+    pub(crate) fn take(&mut self, event: MarketEvent, mut publish: impl FnMut(MarketEvent)) {
         match event {
-            MarketEvent::Quote(_) => out.push(event),
+            MarketEvent::Quote(_) => publish(event),
             MarketEvent::Trade(trade) => {
                 if !self.is_new(trade.symbol, trade.id) {
                     return;
@@ -32,11 +32,11 @@ impl Feed {
                     let whole_from = *partial_until.get_or_insert_with(|| builder.next_open(trade.at));
                     builder.trade(&trade, |candle| {
                         if candle.open_at >= whole_from {
-                            out.push(MarketEvent::Candle(candle));
+                            publish(MarketEvent::Candle(candle));
                         }
                     });
                 }
-                out.push(event);
+                publish(event);
             }
             // Candles are built here from trades; the book stays with the adapter.
             MarketEvent::Candle(_) | MarketEvent::Depth(_) | MarketEvent::Snapshot(_) => {}

@@ -1,0 +1,211 @@
+//! From a strategy's decision to an order that may be sent.
+
+use nightdesk_capital::DenyReason;
+use nightdesk_market::Side;
+use nightdesk_orders::{ClientOrderId, Event as OrderEvent, OrderKind, Status, TimeInForce};
+use nightdesk_shell::Turn;
+use nightdesk_units::{Money, Price, Qty, Symbol};
+use nightdesk_wire::{AllocationAnswer, AllocationRequest, CancelIntent, Intent, Message, Queue, Verdict};
+
+use crate::effect::{Effect, Pending};
+use crate::engine::{CoreEngine, Out};
+use crate::fact::Fact;
+use crate::state::Entry;
+
+/// An intent that passed the checks.
+struct Checked {
+    kind: OrderKind,
+    worst_cost: Money,
+}
+
+impl CoreEngine {
+    /// Takes a decision up, once.
+    pub(crate) fn intent(&mut self, turn: &Turn, intent: Intent, step: &mut Out) {
+        let id = ClientOrderId::of(intent.instance, intent.intent_id);
+        if !self.durable.orders.contains_key(&id) && intent.decided_at <= self.durable.horizon {
+            step.act(Effect::Recall(id, Pending::Intent(intent)));
+            return;
+        }
+        self.consider(turn, intent, step);
+    }
+
+    /// Checks a decision and journals it with the verdict.
+    pub(crate) fn consider(&mut self, turn: &Turn, mut intent: Intent, step: &mut Out) {
+        let id = ClientOrderId::of(intent.instance, intent.intent_id);
+        if let Some(entry) = self.durable.orders.get(&id) {
+            // Decided again, it is the same intent: its strategy hears once more how it stands.
+            self.tell_worker(turn, entry, None, step);
+            return;
+        }
+        // On a spot account without borrowing, a sale can only reduce.
+        let reduces = intent.side == Side::Sell;
+        let at = turn.now;
+        match self.check(turn, &intent, reduces) {
+            Ok(Checked { kind, worst_cost }) => {
+                intent.kind = kind;
+                self.record(&Fact::Intent { intent, reduces, worst_cost, at }, turn, step);
+                if reduces {
+                    self.order_event(turn, id, OrderEvent::Granted, None, None, step);
+                } else if let Some(entry) = self.durable.orders.get(&id).cloned() {
+                    self.ask_allocation(turn, &entry, step);
+                }
+            }
+            Err(reason) => {
+                self.record(&Fact::Intent { intent, reduces, worst_cost: Money::ZERO, at }, turn, step);
+                self.abandon(turn, id, reason, step);
+            }
+        }
+    }
+
+    /// The order will not be sent.
+    fn abandon(&mut self, turn: &Turn, id: ClientOrderId, reason: String, step: &mut Out) {
+        tracing::debug!(order.id = %id, reason, "order not sent");
+        self.order_event(turn, id, OrderEvent::Abandoned, Some(reason), None, step);
+        if let Some(entry) = self.durable.orders.get(&id) {
+            self.tell_worker(turn, entry, None, step);
+        }
+    }
+
+    pub(crate) fn ask_allocation(&self, turn: &Turn, entry: &Entry, step: &mut Out) {
+        let spec = &entry.order.spec;
+        let request = AllocationRequest {
+            intent_id: spec.intent_id,
+            instance: spec.instance,
+            symbol: spec.symbol,
+            worst_cost: entry.worst_cost,
+            at: turn.now,
+        };
+        step.send(Queue::CAPITAL, Message::AllocationRequest(request));
+    }
+
+    /// capital-manager answered.
+    pub(crate) fn allocation_answer(&mut self, turn: &Turn, answer: AllocationAnswer, step: &mut Out) {
+        let id = ClientOrderId::of(answer.instance, answer.intent_id);
+        let Some(entry) = self.durable.orders.get(&id) else { return };
+        // A repeat of an answer that has been acted on.
+        if entry.order.status != Status::Requested {
+            return;
+        }
+        let symbol = entry.order.spec.symbol;
+        match answer.verdict {
+            // The world may have changed while capital-manager thought.
+            Verdict::Granted => match self.may_add_risk(turn, symbol) {
+                Ok(()) => self.order_event(turn, id, OrderEvent::Granted, None, None, step),
+                Err(reason) => {
+                    self.abandon(turn, id, reason, step);
+                    self.settle(turn, id, step);
+                }
+            },
+            Verdict::Denied(reason) => self.abandon(turn, id, reason, step),
+        }
+    }
+
+    /// A strategy takes an order back.
+    pub(crate) fn cancel_intent(&mut self, turn: &Turn, cancel: CancelIntent, step: &mut Out) {
+        let id = ClientOrderId::of(cancel.instance, cancel.intent_id);
+        self.cancel_order(turn, id, "strategy", step);
+    }
+
+    /// Cancels an order on somebody's wish.
+    pub(crate) fn cancel_order(&mut self, turn: &Turn, id: ClientOrderId, by: &str, step: &mut Out) {
+        let Some(status) = self.durable.orders.get(&id).map(|entry| entry.order.status) else { return };
+        if status.is_final() || status == Status::PendingCancel {
+            return;
+        }
+        let reason = Some(format!("cancelled by {by}"));
+        self.order_event(turn, id, OrderEvent::CancelAsked, reason, None, step);
+        if let Some(entry) = self.durable.orders.get(&id).filter(|entry| entry.order.status.is_final()) {
+            self.tell_worker(turn, entry, None, step);
+            self.settle(turn, id, step);
+        }
+    }
+
+    fn check(&self, turn: &Turn, intent: &Intent, reduces: bool) -> Result<Checked, String> {
+        let symbol = intent.symbol;
+        let known = self.config.instance(intent.instance).ok_or("no such strategy instance")?;
+        if known.symbol != symbol {
+            return Err(format!("instance {} trades {}, not {symbol}", known.instance, known.symbol));
+        }
+        if known.generation != intent.generation {
+            return Err(format!("decided by generation {} of the configuration, {} runs", intent.generation, known.generation));
+        }
+        let age = turn.now.since(intent.decided_at);
+        if age > self.config.max_intent_age {
+            return Err(format!("decided {} ms ago, the limit is {} ms", age.as_millis(), self.config.max_intent_age.as_millis()));
+        }
+        let instrument = self.durable.instruments.get(&symbol).ok_or("instrument not known yet")?;
+        if let Some(reason) = self.durable.quarantine.get(&symbol) {
+            return Err(format!("{symbol} is quarantined: {reason}"));
+        }
+        if reduces {
+            self.check_reduction(intent)?;
+        } else {
+            if !self.durable.runs(intent.instance) {
+                return Err(format!("instance {} is stopped", intent.instance));
+            }
+            self.may_add_risk(turn, symbol)?;
+        }
+        let mid = self.mid(symbol).ok_or("no market price yet")?;
+        let deny = |reason: DenyReason| reason.to_string();
+        let worst = self.config.collar.worst_price(intent.side, &intent.kind, mid).map_err(deny)?;
+        let kind = bounded(intent.kind, worst, instrument, intent.side);
+        instrument.check(intent.side, kind.price(), intent.qty, Some(mid)).map_err(|failure| failure.to_string())?;
+        let worst_cost = self.config.collar.worst_cost(intent.side, &kind, intent.qty, mid).map_err(deny)?;
+        Ok(Checked { kind, worst_cost })
+    }
+
+    fn check_reduction(&self, intent: &Intent) -> Result<(), String> {
+        let held = self.durable.held(intent.instance, intent.symbol);
+        let open = self.durable.open_reductions(intent.instance, intent.symbol);
+        let free = held.sub(open).unwrap_or(Qty::ZERO);
+        if intent.qty > free {
+            return Err(format!("sells {} of {held} held, of which {open} is being sold already", intent.qty));
+        }
+        Ok(())
+    }
+
+    /// Whether new risk may be taken in `symbol` now; if not, why.
+    pub(crate) fn may_add_risk(&self, turn: &Turn, symbol: Symbol) -> Result<(), String> {
+        if !self.durable.mode.permits(true) {
+            return Err(format!("trading is {}: {}", self.durable.mode.level, self.durable.mode.reason));
+        }
+        let limits = &self.config.freshness;
+        let quote_at = self.quotes.get(&symbol).map(|quote| quote.at).ok_or("no quote yet")?;
+        let age = turn.now.since(quote_at);
+        if age > limits.market {
+            return Err(format!("market data of {symbol} is {} ms old", age.as_millis()));
+        }
+        match self.user {
+            Some((true, at)) if turn.now.since(at) <= limits.user_stream => {}
+            Some((true, at)) => return Err(format!("account stream silent for {} ms", turn.now.since(at).as_millis())),
+            Some((false, _)) | None => return Err("account stream is down".to_owned()),
+        }
+        match self.reconciler.last_good() {
+            Some(at) if turn.now.since(at) <= limits.reconciliation => {}
+            Some(at) => return Err(format!("last reconciled {} ms ago", turn.now.since(at).as_millis())),
+            None => return Err("not reconciled with the exchange yet".to_owned()),
+        }
+        match turn.oldest_outbox {
+            Some(at) if turn.now.since(at) > limits.outbox => {
+                Err(format!("a message has waited for {} ms", turn.now.since(at).as_millis()))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A market order leaves as a limit order at the collar that takes what is there and cancels the rest: what it may cost is
+/// then bounded by the exchange itself, not by our hope that the book holds.
+fn bounded(kind: OrderKind, worst: Price, instrument: &nightdesk_market::Instrument, side: Side) -> OrderKind {
+    match kind {
+        OrderKind::Market => {
+            let down = instrument.scale.ticks_down(worst);
+            let ticks = match side {
+                Side::Sell if instrument.price(down) < worst => nightdesk_units::Ticks(down.0.saturating_add(1)),
+                Side::Buy | Side::Sell => down,
+            };
+            OrderKind::Limit { price: instrument.price(ticks), tif: TimeInForce::Ioc }
+        }
+        OrderKind::Limit { .. } | OrderKind::LimitMaker { .. } => kind,
+    }
+}

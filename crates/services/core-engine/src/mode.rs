@@ -1,0 +1,241 @@
+//! Halts, liquidation, resuming, and what operators ask for.
+
+use nightdesk_capital::{Level, Mode};
+use nightdesk_market::Side;
+use nightdesk_orders::{ClientOrderId, IntentId, OrderKind};
+use nightdesk_shell::Turn;
+use nightdesk_units::{Micros, Timestamp};
+use nightdesk_wire::{Intent, Message, Queue, StrategyControl};
+
+use crate::effect::{Effect, Reply, Request, Response};
+use crate::engine::{CoreEngine, Out};
+use crate::fact::Fact;
+
+/// How long a halt's answer waits for the connector's confirmation.
+const CONFIRM_WITHIN: Micros = Micros::from_secs(2);
+/// How often liquidation looks for something left to sell.
+const LIQUIDATE_EVERY: Micros = Micros::from_secs(1);
+
+/// A change of mode whose confirmation is awaited.
+#[derive(Debug)]
+pub(crate) struct PendingMode {
+    version: u64,
+    until: Timestamp,
+    replies: Vec<Reply>,
+}
+
+impl CoreEngine {
+    /// Serves a request of an operator or another machine.
+    pub(crate) fn request(&mut self, turn: &Turn, request: Request, reply: Reply, step: &mut Out) {
+        let mode = &self.durable.mode;
+        match request {
+            Request::Halt { reason, by } => {
+                let next = mode.halt(&reason, &by, turn.now);
+                self.change_mode(turn, next, reply, step);
+            }
+            Request::Liquidate { reason, by } => {
+                let next = mode.liquidate(&reason, &by, turn.now);
+                self.change_mode(turn, next, reply, step);
+                self.liquidate_at = Some(turn.now);
+            }
+            Request::ReadOnly { read_only, reason, by } => {
+                let next = mode.set_read_only(read_only, &reason, &by, turn.now);
+                self.change_mode(turn, next, reply, step);
+            }
+            Request::Resume { version, by } => match mode.resume(version, "resumed", &by, turn.now) {
+                Ok(next) => self.change_mode(turn, Some(next), reply, step),
+                Err(error) => step.act(Effect::Answer(reply, Response::Refused(error.to_string()))),
+            },
+            Request::View => {
+                let view = Box::new(self.view(turn));
+                step.act(Effect::Answer(reply, Response::View(view)));
+            }
+            other => {
+                let response = self.order_request(turn, other, step);
+                step.act(Effect::Answer(reply, response));
+            }
+        }
+    }
+
+    fn order_request(&mut self, turn: &Turn, request: Request, step: &mut Out) -> Response {
+        match request {
+            Request::Strategy { instance, run, by } => {
+                if self.config.instance(instance).is_none() {
+                    return Response::NotFound(format!("no strategy instance {instance}"));
+                }
+                self.record(&Fact::Wanted { instance, run, by, at: turn.now }, turn, step);
+                let control = StrategyControl { instance, run };
+                step.send(Queue::worker(instance), Message::StrategyControl(control));
+            }
+            Request::Cancel { id, by } => {
+                if !self.durable.orders.contains_key(&id) {
+                    return Response::NotFound(format!("no open order {id}"));
+                }
+                self.cancel_order(turn, id, &by, step);
+            }
+            Request::Release { symbol, by } => {
+                if !self.durable.quarantine.contains_key(&symbol) {
+                    return Response::NotFound(format!("{symbol} is not quarantined"));
+                }
+                self.record(&Fact::Released { symbol, by, at: turn.now }, turn, step);
+                self.reconciler.accept_balances();
+                self.ask_reconciliation(turn, step);
+            }
+            Request::Reconcile => self.ask_reconciliation(turn, step),
+            Request::Halt { .. }
+            | Request::Liquidate { .. }
+            | Request::Resume { .. }
+            | Request::ReadOnly { .. }
+            | Request::View => {}
+        }
+        Response::Done
+    }
+
+    fn change_mode(&mut self, turn: &Turn, next: Option<Mode>, reply: Reply, step: &mut Out) {
+        let Some(next) = next else {
+            let mode = self.durable.mode.clone();
+            step.act(Effect::Answer(reply, Response::Mode { mode, effective: true, in_flight: Vec::new() }));
+            return;
+        };
+        let version = next.version;
+        tracing::warn!(mode = %next.level, next.read_only, version, by = next.by, "mode changed: {}", next.reason);
+        self.record(&Fact::Mode(next.clone()), turn, step);
+        step.send(Queue::CONNECTOR_CONTROL, Message::Mode(next.clone()));
+        if !next.permits(true) {
+            let resting: Vec<ClientOrderId> = self
+                .durable
+                .active_orders()
+                .filter(|entry| !entry.reduces)
+                .map(|entry| entry.order.spec.client_order_id)
+                .collect();
+            for id in resting {
+                self.cancel_order(turn, id, "halt", step);
+            }
+        }
+        let mut replies = vec![reply];
+        if let Some(before) = self.pending_mode.take() {
+            replies.extend(before.replies);
+        }
+        self.pending_mode = Some(PendingMode { version, until: turn.now + CONFIRM_WITHIN, replies });
+    }
+
+    /// The connector acts in the mode now.
+    pub(crate) fn mode_effective(&mut self, version: u64, in_flight: Vec<ClientOrderId>, step: &mut Out) {
+        if self.pending_mode.as_ref().is_some_and(|pending| pending.version <= version) {
+            self.answer_mode(true, &in_flight, step);
+        }
+    }
+
+    fn answer_mode(&mut self, effective: bool, in_flight: &[ClientOrderId], step: &mut Out) {
+        let Some(pending) = self.pending_mode.take() else { return };
+        for reply in pending.replies {
+            let (mode, in_flight) = (self.durable.mode.clone(), in_flight.to_vec());
+            step.act(Effect::Answer(reply, Response::Mode { mode, effective, in_flight }));
+        }
+    }
+
+    pub(crate) fn mode_wakeup(&self) -> Option<Timestamp> {
+        let confirm = self.pending_mode.as_ref().map(|pending| pending.until);
+        [confirm, self.liquidate_at].into_iter().flatten().min()
+    }
+
+    pub(crate) fn mode_due(&mut self, turn: &Turn, step: &mut Out) {
+        if self.pending_mode.as_ref().is_some_and(|pending| pending.until <= turn.now) {
+            self.answer_mode(false, &[], step);
+        }
+        if self.liquidate_at.is_some_and(|at| at <= turn.now) {
+            self.liquidate_at = self.liquidate(turn, step).then_some(turn.now + LIQUIDATE_EVERY);
+        }
+    }
+
+    /// Sells what is held, as far as the exchange's filters allow; false when nothing more can be done.
+    fn liquidate(&mut self, turn: &Turn, step: &mut Out) -> bool {
+        if self.durable.mode.level != Level::Liquidating {
+            return false;
+        }
+        let mut left = false;
+        for (instance, symbol) in self.durable.position_keys() {
+            let (Some(known), Some(instrument)) = (self.config.instance(instance), self.durable.instruments.get(&symbol))
+            else {
+                continue;
+            };
+            let held = self.durable.held(instance, symbol);
+            let open = self.durable.open_reductions(instance, symbol);
+            let qty = instrument.qty_down(held.sub(open).unwrap_or_default());
+            let reference = self.mid(symbol).unwrap_or_default();
+            left |= open.is_positive();
+            // Below the exchange's minimum it is dust, which nobody can sell.
+            if instrument.check(Side::Sell, None, qty, Some(reference)).is_err() {
+                continue;
+            }
+            left = true;
+            let key = format!("liquidate/{}/{}", self.durable.mode.version, turn.now.0);
+            let intent = Intent {
+                intent_id: IntentId::derive(instance, known.generation, &key),
+                instance,
+                generation: known.generation,
+                key,
+                symbol,
+                side: Side::Sell,
+                kind: OrderKind::Market,
+                qty,
+                reference,
+                decided_at: turn.now,
+            };
+            self.consider(turn, intent, step);
+        }
+        left
+    }
+
+    /// Serves a request while the store takes no writes: only what reduces risk.
+    pub(crate) fn emergency_request(&mut self, turn: &Turn, request: Request, reply: Reply, step: &mut Out) {
+        let next = match &request {
+            Request::Halt { reason, by } => self.durable.mode.halt(reason, by, turn.now),
+            Request::Liquidate { reason, by } => self.durable.mode.liquidate(reason, by, turn.now),
+            Request::Cancel { id, .. } => {
+                let found = self.emergency_cancel(turn, *id, step);
+                let response = if found { Response::Done } else { Response::NotFound(format!("no open order {id}")) };
+                self.emergencies.push(request);
+                step.act(Effect::Answer(reply, response));
+                return;
+            }
+            Request::View => {
+                let view = Box::new(self.view(turn));
+                step.act(Effect::Answer(reply, Response::View(view)));
+                return;
+            }
+            _ => {
+                let text = "the database takes no writes: only halt, liquidate and cancel are possible".to_owned();
+                step.act(Effect::Answer(reply, Response::Refused(text)));
+                return;
+            }
+        };
+        let mode = next.unwrap_or_else(|| self.durable.mode.clone());
+        step.record("emergency_mode", turn.now, &mode);
+        step.notify(Queue::CONNECTOR_CONTROL, Message::Mode(mode.clone()));
+        let resting: Vec<ClientOrderId> =
+            self.durable.active_orders().filter(|e| !e.reduces).map(|e| e.order.spec.client_order_id).collect();
+        for id in resting {
+            self.emergency_cancel(turn, id, step);
+        }
+        self.emergencies.push(request);
+        step.act(Effect::Answer(reply, Response::Mode { mode, effective: false, in_flight: Vec::new() }));
+    }
+
+    fn emergency_cancel(&mut self, turn: &Turn, id: ClientOrderId, step: &mut Out) -> bool {
+        let Some(entry) = self.durable.orders.get(&id) else { return false };
+        let mut command = self.command_of(entry);
+        command.cancel = true;
+        step.record("emergency_cancel", turn.now, &command);
+        step.notify(Queue::CONNECTOR_CONTROL, Message::Command(command));
+        true
+    }
+
+    /// Journals what was done while the store took no writes.
+    pub(crate) fn catch_up(&mut self, turn: &Turn, step: &mut Out) {
+        for request in std::mem::take(&mut self.emergencies) {
+            let (reply, _) = Reply::channel();
+            self.request(turn, request, reply, step);
+        }
+    }
+}

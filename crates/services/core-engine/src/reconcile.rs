@@ -1,0 +1,205 @@
+//! Reconciliation: what the exchange knows repairs our book, what nobody can know is quarantined, nothing is guessed.
+
+use std::collections::BTreeMap;
+
+use nightdesk_exchange::Balance;
+use nightdesk_orders::{ExecutionReport, Fill, Status};
+use nightdesk_shell::Turn;
+use nightdesk_units::{Asset, Micros, Qty, Symbol, Timestamp};
+use nightdesk_wire::{Message, Queue, ReconcileAnswer, ReconcileRequest, Resolve};
+
+use crate::engine::{CoreEngine, Out};
+use crate::fact::Fact;
+
+/// How far before the last agreement the exchange is asked again: reports may come late.
+const OVERLAP: Micros = Micros::from_secs(60);
+/// How long an answer may take before it is asked for again.
+const ANSWER_WITHIN: Micros = Micros::from_secs(20);
+/// Before a difference in balances is looked at a second time.
+const SECOND_LOOK: Micros = Micros::from_secs(2);
+
+/// Where the conversation with the exchange's view stands.
+#[derive(Debug, Default)]
+pub(crate) struct Reconciler {
+    last_id: u64,
+    asked: Option<(u64, Timestamp)>,
+    next_at: Option<Timestamp>,
+    last_good: Option<Timestamp>,
+    /// Reports seen so far: a difference counts only if none came between two looks.
+    reports: u64,
+    suspicion: Option<Suspicion>,
+    accept_balances: bool,
+}
+
+/// A difference in balances that has been seen once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Suspicion {
+    differences: BTreeMap<Asset, (Qty, Qty)>,
+    reports: u64,
+}
+
+impl Reconciler {
+    pub(crate) fn last_good(&self) -> Option<Timestamp> {
+        self.last_good
+    }
+
+    pub(crate) fn next_wakeup(&self) -> Option<Timestamp> {
+        let overdue = self.asked.map(|(_, at)| at + ANSWER_WITHIN);
+        [overdue, self.next_at].into_iter().flatten().min()
+    }
+
+    pub(crate) fn saw_report(&mut self, report: &ExecutionReport) {
+        if report.fill.is_some() || report.status.is_final() {
+            self.reports += 1;
+        }
+    }
+
+    /// An operator has looked: the exchange's balances count from the next answer on.
+    pub(crate) fn accept_balances(&mut self) {
+        self.accept_balances = true;
+    }
+}
+
+impl CoreEngine {
+    pub(crate) fn ask_reconciliation(&mut self, turn: &Turn, step: &mut Out) {
+        let reconciler = &mut self.reconciler;
+        reconciler.last_id += 1;
+        reconciler.asked = Some((reconciler.last_id, turn.now));
+        reconciler.next_at = Some(turn.now + self.config.reconcile_every);
+        // Before the first look there is nothing of ours at the exchange.
+        let from = if self.durable.opened { self.durable.reconciled_to } else { turn.now };
+        let request =
+            ReconcileRequest { id: reconciler.last_id, symbols: self.config.symbols(), since: from - OVERLAP };
+        step.notify(Queue::CONNECTOR, Message::ReconcileRequest(request));
+    }
+
+    pub(crate) fn reconcile_due(&mut self, turn: &Turn, step: &mut Out) {
+        let due = self.reconciler.next_at.is_some_and(|at| at <= turn.now);
+        let lost = self.reconciler.asked.is_some_and(|(_, at)| at + ANSWER_WITHIN <= turn.now);
+        if due || lost {
+            self.ask_reconciliation(turn, step);
+        }
+    }
+
+    pub(crate) fn reconcile_answer(&mut self, turn: &Turn, answer: ReconcileAnswer, step: &mut Out) {
+        // An answer to a question that was asked again: the newer one counts.
+        if self.reconciler.asked.is_none_or(|(id, _)| id != answer.id) {
+            return;
+        }
+        self.reconciler.asked = None;
+        let opening = !self.durable.opened;
+        if opening {
+            if !answer.failed.is_empty() {
+                return;
+            }
+            self.open_books(turn, &answer, step);
+        } else {
+            self.compare_orders(turn, &answer, step);
+            if answer.balances.is_empty() && !answer.failed.is_empty() {
+                return;
+            }
+            self.compare_balances(turn, &answer.balances, step);
+        }
+        if answer.failed.is_empty() {
+            self.reconciler.last_good = Some(turn.now);
+            self.record(&Fact::Reconciled { up_to: answer.at }, turn, step);
+        }
+    }
+
+    /// The first look: what the account holds is what we start from. Orders that are open already are somebody's else.
+    fn open_books(&mut self, turn: &Turn, answer: &ReconcileAnswer, step: &mut Out) {
+        let balances = answer.balances.clone();
+        self.record(&Fact::Opening { balances, at: turn.now }, turn, step);
+        for report in answer.orders.iter().filter(|report| !report.status.is_final()) {
+            let reason = format!("order {} was open before Nightdesk began", report.client_order_id);
+            self.quarantine(turn, report.symbol, reason, step);
+        }
+    }
+
+    fn compare_orders(&mut self, turn: &Turn, answer: &ReconcileAnswer, step: &mut Out) {
+        let mut fills: BTreeMap<(Symbol, u64), Vec<Fill>> = BTreeMap::new();
+        for trade in &answer.trades {
+            fills.entry((trade.symbol, trade.exchange_order_id)).or_default().push(trade.fill);
+        }
+        let mut told = std::collections::BTreeSet::new();
+        for report in &answer.orders {
+            let executed = fills.remove(&(report.symbol, report.exchange_order_id)).unwrap_or_default();
+            told.insert(report.client_order_id);
+            // What ended before we looked for the first time concerns nobody.
+            let foreign = report.client_order_id.parts().is_none();
+            if foreign && report.status.is_final() && executed.is_empty() {
+                continue;
+            }
+            self.report(turn, *report, &executed, step);
+        }
+        let asked_about = |symbol: &Symbol| !answer.failed.contains(symbol);
+        let missing: Vec<Resolve> = self
+            .durable
+            .active_orders()
+            .filter(|entry| {
+                let order = &entry.order;
+                let there = matches!(order.status, Status::Open | Status::PendingCancel);
+                there && asked_about(&order.spec.symbol) && !told.contains(&order.spec.client_order_id)
+            })
+            .map(|entry| Resolve {
+                symbol: entry.order.spec.symbol,
+                client_order_id: entry.order.spec.client_order_id,
+                exchange_order_id: entry.order.exchange_order_id,
+            })
+            .collect();
+        for resolve in missing {
+            // A difference counts only if a second, targeted read confirms it.
+            step.notify(Queue::CONNECTOR, Message::Resolve(resolve));
+        }
+    }
+
+    fn compare_balances(&mut self, turn: &Turn, told: &[Balance], step: &mut Out) {
+        if std::mem::take(&mut self.reconciler.accept_balances) {
+            self.record(&Fact::Opening { balances: told.to_vec(), at: turn.now }, turn, step);
+            self.reconciler.suspicion = None;
+            return;
+        }
+        let differences = self.differences(told);
+        if differences.is_empty() || self.is_unsettled() {
+            self.reconciler.suspicion = None;
+            return;
+        }
+        let suspicion = Suspicion { differences, reports: self.reconciler.reports };
+        if self.reconciler.suspicion.as_ref() != Some(&suspicion) {
+            self.reconciler.suspicion = Some(suspicion);
+            self.reconciler.next_at = Some(turn.now + SECOND_LOOK);
+            return;
+        }
+        for (asset, (ours, theirs)) in suspicion.differences {
+            let reason = format!("balance of {asset}: {ours} by our fills, {theirs} at the exchange");
+            let concerned = self.durable.instruments.values().filter(|i| i.base == asset || i.quote == asset);
+            for symbol in concerned.map(|instrument| instrument.symbol).collect::<Vec<_>>() {
+                self.quarantine(turn, symbol, reason.clone(), step);
+            }
+        }
+    }
+
+    /// Assets whose total differs: ours and the exchange's.
+    fn differences(&self, told: &[Balance]) -> BTreeMap<Asset, (Qty, Qty)> {
+        let mut theirs: BTreeMap<Asset, Qty> = BTreeMap::new();
+        for balance in told {
+            theirs.insert(balance.asset, balance.free.add(balance.locked).unwrap_or(balance.free));
+        }
+        let ours: BTreeMap<Asset, Qty> = self.durable.portfolio.balances().collect();
+        let assets = ours.keys().chain(theirs.keys()).copied().collect::<std::collections::BTreeSet<_>>();
+        let both = |asset: Asset| {
+            let of = |map: &BTreeMap<Asset, Qty>| map.get(&asset).copied().unwrap_or_default();
+            (asset, (of(&ours), of(&theirs)))
+        };
+        assets.into_iter().map(both).filter(|(_, (ours, theirs))| ours != theirs).collect()
+    }
+
+    /// True while executions may be under way that our book does not have yet.
+    fn is_unsettled(&self) -> bool {
+        self.durable.active_orders().any(|entry| {
+            let order = &entry.order;
+            let unknown = matches!(order.status, Status::PendingNew | Status::InDoubt);
+            unknown || order.reported > order.filled
+        })
+    }
+}
