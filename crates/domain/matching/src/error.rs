@@ -14,6 +14,9 @@ pub enum VenueError {
     /// The account is not known.
     #[error("This account may not place or cancel orders.")]
     UnknownAccount,
+    /// A deposit would take a balance beyond what the venue reckons with (10¹⁵).
+    #[error("Invalid quantity.")]
+    AmountTooLarge,
     /// Not enough free balance for what the order would lock or spend.
     #[error("Account has insufficient balance for requested action.")]
     InsufficientBalance,
@@ -36,7 +39,7 @@ impl VenueError {
     #[must_use]
     pub const fn code(&self) -> i32 {
         match self {
-            Self::Filter(_) => -1013,
+            Self::Filter(_) | Self::AmountTooLarge => -1013,
             Self::InvalidSymbol => -1121,
             Self::UnknownAccount | Self::InsufficientBalance | Self::DuplicateOrder | Self::WouldMatch => -2010,
             Self::UnknownOrder => -2011,
