@@ -1,8 +1,8 @@
 //! Configuration: TOML in, typed values out, and every mistake at once with its place and a hint.
 //!
-//! The document is walked against the JSON Schema of the target type, which finds unknown keys, missing keys, wrong types,
-//! unknown names and values out of range all together; then it is deserialized; then the type's own [`Validate`] finds
-//! what no schema can say. The structures themselves belong to the application.
+//! The document is walked against the JSON Schema of the target type, which finds unknown keys, missing keys, wrong
+//! types, unknown names and values out of range all together; then it is deserialized; then the type's own [`Validate`]
+//! finds what no schema can say. The structures themselves belong to the application.
 
 mod check;
 mod document;

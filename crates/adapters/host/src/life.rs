@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 pub(crate) use self::drain::panic_text;
 pub use self::host::{Host, Stopping};
@@ -68,12 +68,16 @@ where
     info!(version = version(), pid = std::process::id(), "{name} {} starting", version());
     let runtime = match build_runtime(options.threads) {
         Ok(runtime) => runtime,
-        Err(e) => return end(name, vec![Failure::from(e).in_step("start the runtime")]),
+        Err(e) => {
+            let failure = Failure::from(e).in_step("start the runtime");
+            report(&failure);
+            return end(name, &[failure]);
+        }
     };
     let failures = runtime.block_on(live(name, &options, metrics::install(name), main));
     // What still blocks a thread after the drain is not waited for.
     runtime.shutdown_timeout(Duration::from_millis(200));
-    end(name, failures)
+    end(name, &failures)
 }
 
 fn build_runtime(threads: Threads) -> std::io::Result<Runtime> {
@@ -91,7 +95,11 @@ where
 {
     let mut signals = match Signals::listen() {
         Ok(signals) => signals,
-        Err(e) => return vec![Failure::from(e).in_step("listen for signals")],
+        Err(e) => {
+            let failure = Failure::from(e).in_step("listen for signals");
+            report(&failure);
+            return vec![failure];
+        }
     };
     let (host, mut ended) = Host::new(name, options.grace, metrics);
     let mut failures = Vec::new();
@@ -101,7 +109,8 @@ where
     };
     match wired {
         Some(Err(failure)) => {
-            host.stop("wiring failed");
+            report(&failure);
+            host.stop(WIRING_FAILED);
             failures.push(failure);
         }
         Some(Ok(())) => host.lives(),
@@ -112,10 +121,17 @@ where
         tokio::select! {
             signal = signals.next() => host.stop(signal),
             () = stopping.wait() => {}
-            Some(failure) = ended.recv() => { host.stop(failure.to_string()); failures.push(failure); }
+            Some(failure) = ended.recv() => {
+                report(&failure);
+                host.stop(failure.to_string());
+                failures.push(failure);
+            }
         }
     }
-    info!(reason = host.stop_reason(), "{name} stopping: {}", host.stop_reason());
+    let reason = host.stop_reason();
+    if reason != WIRING_FAILED {
+        info!(reason, "{name} stopping: {reason}");
+    }
     tokio::select! {
         mut drained = host.drain() => failures.append(&mut drained),
         signal = signals.next() => {
@@ -125,24 +141,33 @@ where
     }
     // A task that failed at the same moment as another must not go unsaid.
     while let Ok(failure) = ended.try_recv() {
+        report(&failure);
         failures.push(failure);
     }
     failures
 }
 
-/// Says what failed and picks the exit code: the first failure's.
-fn end(name: &str, failures: Vec<Failure>) -> ExitCode {
-    let Some(first) = failures.first() else {
-        info!("{name} ended cleanly");
-        return Status::Good.into();
-    };
-    let status = first.status();
-    for failure in &failures {
-        match failure.config_errors() {
-            Some(errors) => logs::report_config_errors(errors),
-            None if failure.status() == Status::No => warn!(exit_code = failure.status().code(), "{failure}"),
-            None => error!(exit_code = failure.status().code(), "{failure}"),
-        }
+/// The reason that needs no line of its own: the failure has just been reported.
+const WIRING_FAILED: &str = "wiring failed";
+
+/// Logs a failure, once, where it is handled.
+fn report(failure: &Failure) {
+    match failure.config_errors() {
+        Some(errors) => logs::report_config_errors(errors),
+        // An answer of no is a result, not a fault.
+        None if failure.status() == Status::No => warn!("{failure}"),
+        None => error!("{failure}"),
+    }
+}
+
+/// Picks the exit code: the first failure's.
+fn end(name: &str, failures: &[Failure]) -> ExitCode {
+    let status = failures.first().map_or(Status::Good, Failure::status);
+    let exit_code = status.code();
+    match status {
+        Status::Good => info!(exit_code, "{name} ended cleanly"),
+        Status::BadConfig => debug!(exit_code, "{name} did not start"),
+        _ => info!(exit_code, "{name} ended with exit code {exit_code}"),
     }
     status.into()
 }

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use nightdesk_platform::Secret;
 use nightdesk_units::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -47,8 +46,8 @@ pub enum RunFileError {
     NotRunning(PathBuf),
     /// The process that wrote it is gone without removing it.
     #[error(
-        "nightdesk is not running on {}: process {pid} ended without a farewell. Start it with `nightdesk up`, it recovers \
-         by itself", .data_dir.display()
+        "nightdesk is not running on {}: process {pid} ended without a farewell. Start it with `nightdesk up`, it \
+         recovers by itself", .data_dir.display()
     )]
     Stale {
         /// Where.
@@ -103,11 +102,9 @@ impl RunFile {
     /// A new random token: 32 bytes in hexadecimal.
     ///
     /// # Errors
-    /// When the system has no chance to give.
+    /// When the kernel gives no random bytes.
     pub fn new_token() -> Result<Secret, Failure> {
-        let mut bytes = [0; 32];
-        SystemRandom::new().fill(&mut bytes).map_err(|_| "the system gave no random bytes for a token")?;
-        Ok(Secret::new(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>()))
+        Ok(Secret::new(random_hex::<32>()?))
     }
 
     /// Writes it into the data directory, whole or not at all.
@@ -130,8 +127,8 @@ impl RunFile {
         })
     }
 
-    /// Writes it and has it removed at the stop. Register it last: it is removed first, so nobody is sent to a process that
-    /// drains.
+    /// Writes it and has it removed at the stop. Register it last: it is removed first, so nobody is sent to a process
+    /// that drains.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -165,6 +162,13 @@ impl RunFile {
             Err(RunFileError::Stale { data_dir: data_dir.to_owned(), pid: file.pid })
         }
     }
+}
+
+/// Random bytes of the kernel, in hexadecimal. (The crypto library's own generator needs a tenth of a second to begin.)
+pub(crate) fn random_hex<const N: usize>() -> io::Result<String> {
+    let mut bytes = [0; N];
+    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// When a process started, field 22 of `/proc/PID/stat`; none if there is no such process, or it is dead and unburied.

@@ -2,8 +2,8 @@
 //!
 //! Services set them through the `metrics` facade, which does nothing until a host installs a recorder: the simulator
 //! pays nothing and sees nothing. Names follow Prometheus: a prefix, base units (seconds, ratios from 0 to 1), `_total`
-//! on counters. The executive dashboard's names (`portfolio_total_value`, `max_drawdown`, …) are the user's own: they are
-//! [`Alias`]es of the prefixed ones, shown beside them from the same value, in the user's unit (per cent).
+//! on counters. The executive dashboard's names (`portfolio_total_value`, `max_drawdown`, …) are the user's own: they
+//! are [`Alias`]es of the prefixed ones, shown beside them from the same value, in the user's unit (per cent).
 //!
 //! Money appears here as a float because Prometheus knows nothing else. Nothing is ever computed from these values.
 

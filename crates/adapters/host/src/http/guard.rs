@@ -2,9 +2,9 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
@@ -35,13 +35,13 @@ pub(super) struct Guard {
     pub(super) host: Host,
     pub(super) timeout: Duration,
     pub(super) body_bytes_max: usize,
-    pub(super) random: Arc<SystemRandom>,
+    pub(super) ids: Arc<RequestIds>,
 }
 
 /// The outermost layer.
 pub(super) async fn around(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let began = Instant::now();
-    let id = request_id(request.headers(), &guard.random);
+    let id = guard.ids.of(request.headers());
     let method = request.method().clone();
     // The path without the query, which may carry what does not belong into logs.
     let path = request.uri().path().to_owned();
@@ -115,19 +115,30 @@ fn body_length(headers: &HeaderMap) -> Option<usize> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// The caller's id if it is harmless, else one of our own.
-fn request_id(headers: &HeaderMap, random: &SystemRandom) -> String {
-    let given = headers.get(&REQUEST_ID).and_then(|value| value.to_str().ok());
-    let harmless = |id: &&str| {
-        (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
-    };
-    if let Some(id) = given.filter(harmless) {
-        return id.to_owned();
+/// Names requests: a random part for the process, a number for the request.
+pub(super) struct RequestIds {
+    process: String,
+    next: AtomicU64,
+}
+
+impl RequestIds {
+    pub(super) fn new() -> Self {
+        // Without chance the numbers still tell the requests of one process apart.
+        let process = crate::run_file::random_hex::<4>().unwrap_or_default();
+        Self { process, next: AtomicU64::new(1) }
     }
-    let mut bytes = [0; 8];
-    // Without chance the id is zero: a request is not refused for that.
-    let _ = random.fill(&mut bytes);
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+
+    /// The caller's id if it is harmless, else one of our own.
+    fn of(&self, headers: &HeaderMap) -> String {
+        let given = headers.get(&REQUEST_ID).and_then(|value| value.to_str().ok());
+        let harmless = |id: &&str| {
+            let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+            (1..=64).contains(&id.len()) && id.bytes().all(allowed)
+        };
+        given
+            .filter(harmless)
+            .map_or_else(|| format!("{}-{}", self.process, self.next.fetch_add(1, Ordering::Relaxed)), str::to_owned)
+    }
 }
 
 /// The trace of a W3C `traceparent` header.

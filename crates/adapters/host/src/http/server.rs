@@ -5,7 +5,6 @@ use std::net::{SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lc_rs::rand::SystemRandom;
 use axum::extract::{DefaultBodyLimit, State as Extract};
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -18,7 +17,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tracing::info;
 
-use super::guard::{self, Guard, REQUEST_SECONDS};
+use super::guard::{self, Guard, REQUEST_SECONDS, RequestIds};
 use super::{accept, auth};
 use crate::exit::{Failure, Status};
 use crate::life::Host;
@@ -217,7 +216,7 @@ fn router(host: &Host, options: &ServerOptions, mounted: Vec<(String, Router, Ac
         host: host.clone(),
         timeout: options.timeout,
         body_bytes_max: options.body_bytes_max,
-        random: Arc::new(SystemRandom::new()),
+        ids: Arc::new(RequestIds::new()),
     };
     app.fallback(|| async { StatusCode::NOT_FOUND })
         .layer(DefaultBodyLimit::max(options.body_bytes_max))

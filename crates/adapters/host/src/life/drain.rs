@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
-use tracing::{info, warn};
+use tracing::info;
 
 use super::host::joined;
 use crate::exit::{Failure, Status};
@@ -31,11 +31,15 @@ pub(super) async fn in_reverse(mut steps: Vec<Step>, grace: Duration) -> Vec<Fai
         let share = if steps.is_empty() { left } else { left / 2 };
         let name = step.name.clone();
         if let Err(failure) = one(step, Instant::now() + share).await {
-            warn!(step = %name, "drain of {name} failed: {failure}");
-            failures.push(failure.in_step(&format!("drain {name}")));
+            let failure = failure.in_step(&format!("drain {name}"));
+            super::report(&failure);
+            failures.push(failure);
         }
     }
     let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    if total == 0 {
+        return failures;
+    }
     info!(drain_ms = ms, failed = failures.len(), "drained {total} steps in {ms} ms, {} failed", failures.len());
     failures
 }

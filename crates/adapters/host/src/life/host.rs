@@ -96,8 +96,8 @@ impl Host {
         self.add(Step { name, drain: boxed(drain), task: Some(handle), abort_at_stop: false });
     }
 
-    /// Starts a task that may end by itself, such as a replay; a failure stops the process. At the stop it is dropped at
-    /// its next await.
+    /// Starts a task that may end by itself, such as a replay; a failure stops the process. At the stop it is dropped
+    /// at its next await.
     pub fn job<T, E>(&self, name: impl Into<String>, task: T)
     where
         T: Future<Output = Result<(), E>> + Send + 'static,
