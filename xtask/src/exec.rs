@@ -83,11 +83,20 @@ pub(crate) fn answer(command: &mut Command) -> Option<String> {
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Runs `command`, shows its output as it comes, and returns it with whether the command succeeded.
+/// When the standard output of a watched program is shown; its stderr always is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Show {
+    /// As it comes.
+    Always,
+    /// At the end, if the program failed: there is much of it and it says little.
+    Failure,
+}
+
+/// Runs `command`, shows its output, and returns it with whether the command succeeded.
 ///
 /// # Errors
 /// When it cannot be started.
-pub(crate) fn watch(command: &mut Command) -> Result<(bool, String)> {
+pub(crate) fn watch(command: &mut Command, show: Show) -> Result<(bool, String)> {
     announce(command);
     if std::io::stderr().is_terminal() {
         command.env("CARGO_TERM_COLOR", "always");
@@ -100,9 +109,13 @@ pub(crate) fn watch(command: &mut Command) -> Result<(bool, String)> {
         .with_context(|| format!("cannot start {}", shown(command)))?;
     let (out, err) = (child.stdout.take(), child.stderr.take());
     let err = thread::spawn(move || err.map(|pipe| copy(pipe, std::io::stderr())).unwrap_or_default());
-    let out = out.map(|pipe| copy(pipe, std::io::stdout())).unwrap_or_default();
+    let to: Box<dyn Write> = if show == Show::Always { Box::new(std::io::stdout()) } else { Box::new(std::io::sink()) };
+    let out = out.map(|pipe| copy(pipe, to)).unwrap_or_default();
     let err = err.join().unwrap_or_default();
     let status = child.wait().with_context(|| format!("cannot wait for {}", shown(command)))?;
+    if show == Show::Failure && !status.success() {
+        print!("{out}");
+    }
     Ok((status.success(), out + &err))
 }
 
@@ -164,7 +177,8 @@ mod tests {
 
     #[test]
     fn watched_output_is_kept_from_both_pipes() {
-        let (good, text) = watch(Command::new("sh").args(["-c", "echo out; echo err >&2; exit 3"])).unwrap();
+        let (good, text) =
+            watch(Command::new("sh").args(["-c", "echo out; echo err >&2; exit 3"]), Show::Failure).unwrap();
         assert!(!good);
         assert_eq!(text, "out\nerr\n");
     }

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::exec::{self, Failed};
+use crate::exec::{self, Failed, Show};
 use crate::tally::Tally;
 use crate::workspace::Workspace;
 use crate::{dispatch, tools};
@@ -16,11 +16,13 @@ use crate::{dispatch, tools};
 /// When a test failed.
 pub(crate) fn run(workspace: &Workspace, seeds: u32) -> Result<()> {
     let mut tally = Tally::default();
-    for mut command in runners(workspace) {
-        tally += watched(command.current_dir(&workspace.root))?;
+    for (mut command, show) in runners(workspace) {
+        tally += watched(command.current_dir(&workspace.root), show)?;
     }
     match dispatch::simulator(workspace) {
-        Some(mut command) if seeds > 0 => tally += watched(command.args(["--seeds", &seeds.to_string()]))?,
+        Some(mut command) if seeds > 0 => {
+            tally += watched(command.args(["--seeds", &seeds.to_string()]), Show::Always)?
+        }
         Some(_) => eprintln!("simulator: not run, no seeds asked for"),
         None => eprintln!("simulator: nightdesk-sim has no program yet"),
     }
@@ -29,7 +31,7 @@ pub(crate) fn run(workspace: &Workspace, seeds: u32) -> Result<()> {
 }
 
 /// The runners: nextest with the documentation tests it cannot run, or cargo's own, which is slower but always there.
-fn runners(workspace: &Workspace) -> Vec<Command> {
+fn runners(workspace: &Workspace) -> Vec<(Command, Show)> {
     let cargo = |arguments: &[&str]| {
         let mut command = exec::cargo();
         command.args(["test", "--workspace", "--no-fail-fast"]).args(arguments);
@@ -39,16 +41,17 @@ fn runners(workspace: &Workspace) -> Vec<Command> {
         Ok(nextest) => {
             let mut command = Command::new(nextest);
             command.args(["nextest", "run", "--workspace", "--no-fail-fast", "--no-tests", "pass"]);
-            vec![command, cargo(&["--doc", "--quiet"])]
+            // One harness a crate, most of them empty.
+            vec![(command, Show::Always), (cargo(&["--doc"]), Show::Failure)]
         }
         Err(error) => {
             eprintln!("{error:#}\ngoing on with cargo test");
-            vec![cargo(&[])]
+            vec![(cargo(&[]), Show::Always)]
         }
     }
 }
 
-fn watched(command: &mut Command) -> Result<Tally> {
-    let (succeeded, output) = exec::watch(command)?;
+fn watched(command: &mut Command, show: Show) -> Result<Tally> {
+    let (succeeded, output) = exec::watch(command, show)?;
     Ok(Tally::of(succeeded, &output))
 }
