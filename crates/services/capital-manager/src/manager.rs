@@ -36,6 +36,8 @@ pub struct CapitalManager {
     ledger: Ledger,
     /// What was last heard, journaled or not; `None` is the portfolio.
     latest: BTreeMap<Option<InstanceId>, Performance>,
+    /// When that was true.
+    heard_at: Timestamp,
     meters: Meters,
 }
 
@@ -46,7 +48,13 @@ impl CapitalManager {
     #[must_use]
     pub fn new(config: Config) -> Self {
         let meters = Meters::new(config.rules.strategies.keys().copied());
-        Self { ledger: Ledger::new(config.rules.clone()), latest: BTreeMap::new(), meters, config }
+        Self {
+            ledger: Ledger::new(config.rules.clone()),
+            latest: BTreeMap::new(),
+            heard_at: Timestamp(i64::MIN),
+            meters,
+            config,
+        }
     }
 
     /// Budgets, their use, return and rejections, by the latest performance heard.
@@ -143,6 +151,11 @@ impl CapitalManager {
     }
 
     fn on_account(&mut self, view: &AccountView, now: Timestamp, step: &mut Out) {
+        // Views are told without a guarantee: one may come late, after a newer one.
+        if view.at < self.heard_at {
+            return;
+        }
+        self.heard_at = view.at;
         self.hear(None, view.portfolio, now, step);
         for (instance, performance) in &view.strategies {
             self.hear(Some(*instance), *performance, now, step);
