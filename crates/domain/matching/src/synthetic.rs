@@ -156,12 +156,15 @@ impl SyntheticMarket {
         }
         let quote = step.venue.best(self.config.symbol)?;
         let (bid, ask) = (quote.bid.0 as f64 * tick, quote.ask.0 as f64 * tick);
-        if quote.bid.0 == 0 || quote.ask.0 == 0 {
-            self.tend(&mut step)?;
-        } else if self.fair > ask || self.fair < bid {
+        if self.fair > ask || self.fair < bid {
             self.correct(&mut step)?;
         } else {
             self.idle(&mut step)?;
+        }
+        let quote = step.venue.best(self.config.symbol)?;
+        if quote.bid.0 == 0 || quote.ask.0 == 0 {
+            // A side was swept: makers come back at once.
+            self.tend(&mut step)?;
         }
         let (_, activity, _, _) = self.regime.traits();
         let rate = (self.config.events_per_second * activity * exp(self.heat)).max(0.001);

@@ -6,22 +6,27 @@ use super::text::{Desk, check};
 
 #[test]
 fn price_comes_before_time_and_time_before_size() {
-    let desk =
-        check("1 sell 3 @ 101 id=a | 2 sell 9 @ 101 id=b | 2 sell 2 @ 100 id=c | ext buy 6 @ 101", &expect![[r#"
+    let desk = check(
+        "1 sell 3 @ 101 id=a | 2 sell 9 @ 101 id=b | 2 sell 2 @ 100 id=c | ext buy 6 @ 101",
+        &expect![[r#"
             1 sell 3 @ 101 id=a: 1:a New 0/3
             2 sell 9 @ 101 id=b: 2:b New 0/9
             2 sell 2 @ 100 id=c: 2:c New 0/2
             ext buy 6 @ 101: 2:c maker 100x2 Filled 2/2, trade 100x2, 1:a maker 101x3 Filled 3/3, trade 101x3, 2:b maker 101x1 PartiallyFilled 1/9, trade 101x1
-        "#]]);
+        "#]],
+    );
     assert_eq!(desk.book(), " / 101x8");
 }
 
 #[test]
 fn a_better_price_is_the_takers_gain_and_frees_what_it_locked() {
-    let desk = check("1 sell 4 @ 100 id=a | 2 buy 6 @ 110 id=b", &expect![[r#"
+    let desk = check(
+        "1 sell 4 @ 100 id=a | 2 buy 6 @ 110 id=b",
+        &expect![[r#"
         1 sell 4 @ 100 id=a: 1:a New 0/4
         2 buy 6 @ 110 id=b: 2:b New 0/6, 1:a maker 100x4 Filled 4/4, 2:b taker 100x4 PartiallyFilled 4/6, trade 100x4
-    "#]]);
+    "#]],
+    );
     assert_eq!(desk.book(), "110x2 / ");
     assert_eq!(desk.money(1), "ABC 996+0, XYZ 100399.6+0");
     assert_eq!(desk.money(2), "ABC 1003.996+0, XYZ 99380+220");
@@ -66,11 +71,14 @@ fn a_market_order_by_quote_amount_spends_whole_lots_only() {
 
 #[test]
 fn limit_maker_is_refused_where_it_would_take() {
-    check("ext sell 5 @ 100 | 1 buy 5 @ 100 maker | 1 buy 5 @ 99 maker id=a", &expect![[r#"
+    check(
+        "ext sell 5 @ 100 | 1 buy 5 @ 100 maker | 1 buy 5 @ 99 maker id=a",
+        &expect![[r#"
         ext sell 5 @ 100: 
         1 buy 5 @ 100 maker: ! -2010 Order would immediately match and take.
         1 buy 5 @ 99 maker id=a: 1:a New 0/5
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

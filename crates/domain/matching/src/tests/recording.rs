@@ -40,12 +40,15 @@ fn two_orders_at_one_level_fill_in_the_order_of_their_arrival() {
 
 #[test]
 fn a_trade_through_the_price_fills_at_the_orders_price_and_no_more_than_traded() {
-    check("snap 10 b100x8 a102x4 | 1 buy 9 @ 100 id=a | trade sell 99x4 | trade sell 98x10", &expect![[r#"
+    check(
+        "snap 10 b100x8 a102x4 | 1 buy 9 @ 100 id=a | trade sell 99x4 | trade sell 98x10",
+        &expect![[r#"
         snap 10 b100x8 a102x4: 
         1 buy 9 @ 100 id=a: 1:a New 0/9
         trade sell 99x4: 1:a maker 100x4 PartiallyFilled 4/9, trade 100x4
         trade sell 98x10: 1:a maker 100x5 Filled 9/9, trade 100x5, trade 98x5
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -91,13 +94,16 @@ fn quotes_alone_make_a_market_of_best_levels() {
         quote 97x6 99x9: 
         trade sell 97x8: 1:a maker 97x2 PartiallyFilled 2/5, trade 97x2, trade 97x6
         trade sell 97x2: 1:a maker 97x2 PartiallyFilled 4/5, trade 97x2
-    "#]].assert_eq(&told);
+    "#]]
+    .assert_eq(&told);
 }
 
 #[test]
 fn a_newer_quote_outweighs_an_older_depth_update_and_the_reverse() {
     let mut desk = Desk::new();
-    desk.run("snap 1 b100x5 b99x5 a101x5 a102x5 | quote 99x3 101x5 | quote 99x3 101x5 | quote 99x3 101x5 | quote 99x2 101x5");
+    desk.run(
+        "snap 1 b100x5 b99x5 a101x5 a102x5 | quote 99x3 101x5 | quote 99x3 101x5 | quote 99x3 101x5 | quote 99x2 101x5",
+    );
     assert_eq!(desk.book(), "99x2 / 101x5 102x5");
     desk.run("depth 2 3 b100x7 b99x9 b98x4 a101x0");
     assert_eq!(desk.book(), "99x2 98x4 / 101x5 102x5");

@@ -47,7 +47,11 @@ pub(super) struct Desk {
 impl Desk {
     /// Accounts 1 and 2, each with 1,000 ABC and 100,000 XYZ.
     pub(super) fn new() -> Self {
-        let mut venue = Venue::new(VenueConfig::new(vec![instrument()]));
+        Self::with(VenueConfig::new(vec![instrument()]))
+    }
+
+    pub(super) fn with(config: VenueConfig) -> Self {
+        let mut venue = Venue::new(config);
         for account in [1, 2].map(AccountId) {
             venue.open_account(account);
             for (asset, amount) in [("ABC", 1_000), ("XYZ", 100_000)] {
@@ -67,6 +71,19 @@ impl Desk {
             format!("{command}: {}\n", told.join(", "))
         });
         lines.collect()
+    }
+
+    /// What one command makes the venue tell.
+    pub(super) fn events(&mut self, command: &str) -> Vec<VenueEvent> {
+        let mut out = Vec::new();
+        self.command(command, &mut out);
+        out
+    }
+
+    /// The same desk after a snapshot and a restart.
+    pub(super) fn restored(&self) -> Self {
+        let text = serde_json::to_string(&self.venue).unwrap();
+        Self { venue: serde_json::from_str(&text).unwrap(), ..*self }
     }
 
     fn command(&mut self, command: &str, out: &mut Vec<VenueEvent>) -> Option<String> {
