@@ -48,11 +48,10 @@ impl Subscriber {
     pub(crate) fn push(&mut self, event: MarketEvent, activity: &Arc<dyn Activity>) {
         if let MarketEvent::Quote(quote) = &event {
             let position = self.taken + self.waiting.len() as u64;
-            if let Some(waiting) = self.quotes.get(&quote.symbol).and_then(|at| at.checked_sub(self.taken)) {
-                if let Some(slot) = usize::try_from(waiting).ok().and_then(|index| self.waiting.get_mut(index)) {
-                    slot.0 = event;
-                    return;
-                }
+            let index = self.quotes.get(&quote.symbol).and_then(|at| usize::try_from(at.checked_sub(self.taken)?).ok());
+            if let Some(slot) = index.and_then(|index| self.waiting.get_mut(index)) {
+                slot.0 = event;
+                return;
             }
             self.quotes.insert(quote.symbol, position);
         }

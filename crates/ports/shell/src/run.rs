@@ -311,6 +311,8 @@ impl<S: Service + Send> Shell<S> {
 
     /// One turn: decide, commit, act, acknowledge.
     async fn turn(&mut self, intake: Intake<S::Event>) -> Result<(), ShellError> {
+        // A lockstep run must not take the wait for the commit for rest.
+        let _busy = Busy::new(&self.ports.env.activity);
         let turn = self.now_turn();
         let inputs = intake.inputs() + intake.market.len();
         let mut acks = Vec::with_capacity(intake.deliveries.len());

@@ -143,6 +143,11 @@ pub trait Service {
     /// Appends the projection rows that have changed since the last call.
     fn rows(&mut self, rows: &mut Vec<Row>);
 
+    /// Forgets which rows have changed, where nobody keeps them.
+    fn forget_changes(&mut self) {
+        self.rows(&mut Vec::new());
+    }
+
     /// When it wants to be woken, if nothing else happens.
     fn next_wakeup(&self) -> Option<Timestamp>;
 

@@ -336,10 +336,10 @@ impl CoreEngine {
                 step.act(Effect::Merged(count));
             }
             Event::Recalled(pending, entry) => {
-                if let Some(entry) = entry {
-                    if !self.durable.orders.contains_key(&entry.order.spec.client_order_id) {
-                        self.durable.recall(*entry);
-                    }
+                // What has happened meanwhile is newer than what the store said.
+                let id = entry.as_ref().map(|entry| entry.order.spec.client_order_id);
+                if let Some(entry) = entry.filter(|_| id.is_some_and(|id| !self.durable.orders.contains_key(&id))) {
+                    self.durable.recall(*entry);
                 }
                 match pending {
                     Pending::Intent(intent) => self.consider(turn, intent, step),
@@ -403,6 +403,11 @@ impl Service for CoreEngine {
 
     fn rows(&mut self, rows: &mut Vec<Row>) {
         tables::rows(&mut self.durable, &self.config, rows);
+        self.durable.forget();
+    }
+
+    fn forget_changes(&mut self) {
+        self.durable.dirty = crate::state::Dirty::default();
         self.durable.forget();
     }
 

@@ -7,7 +7,7 @@ use nightdesk_market::{Instrument, Side};
 use nightdesk_orders::{ClientOrderId, Effect, Event, Fill, IntentId, Order, OrderKind, OrderSpec, Refused};
 use nightdesk_positions::Portfolio;
 use nightdesk_units::{Asset, InstanceId, Money, Price, Qty, Symbol, Timestamp};
-use nightdesk_wire::{RunState, StrategyState};
+use nightdesk_wire::{Intent, RunState, StrategyState};
 use serde::{Deserialize, Serialize};
 
 use crate::fact::Fact;
@@ -39,6 +39,30 @@ pub struct Entry {
 }
 
 impl Entry {
+    fn new(intent: &Intent, reduces: bool, worst_cost: Money, at: Timestamp) -> Self {
+        let spec = OrderSpec {
+            client_order_id: ClientOrderId::of(intent.instance, intent.intent_id),
+            intent_id: intent.intent_id,
+            instance: intent.instance,
+            symbol: intent.symbol,
+            side: intent.side,
+            kind: intent.kind,
+            qty: intent.qty,
+            created_at: intent.decided_at,
+        };
+        Self {
+            order: Order::new(spec),
+            reduces,
+            reference: intent.reference,
+            worst_cost,
+            fills: Vec::new(),
+            fees_quote: Money::ZERO,
+            key: intent.key.clone(),
+            reason: None,
+            updated_at: at,
+        }
+    }
+
     /// Quote currency spent on it so far, fees included.
     #[must_use]
     pub fn spent(&self) -> Money {
@@ -116,30 +140,7 @@ impl Durable {
     /// Changes the state by a fact; live and in replay.
     pub(crate) fn apply(&mut self, fact: &Fact) -> Applied {
         match fact {
-            Fact::Intent { intent, reduces, worst_cost, at } => {
-                let spec = OrderSpec {
-                    client_order_id: ClientOrderId::of(intent.instance, intent.intent_id),
-                    intent_id: intent.intent_id,
-                    instance: intent.instance,
-                    symbol: intent.symbol,
-                    side: intent.side,
-                    kind: intent.kind,
-                    qty: intent.qty,
-                    created_at: intent.decided_at,
-                };
-                let entry = Entry {
-                    order: Order::new(spec),
-                    reduces: *reduces,
-                    reference: intent.reference,
-                    worst_cost: *worst_cost,
-                    fills: Vec::new(),
-                    fees_quote: Money::ZERO,
-                    key: intent.key.clone(),
-                    reason: None,
-                    updated_at: *at,
-                };
-                self.put(entry);
-            }
+            Fact::Intent { intent, reduces, worst_cost, at } => self.put(Entry::new(intent, *reduces, *worst_cost, *at)),
             Fact::Order { id, event, reason, exchange_order_id, at } => {
                 return self.order_event(*id, *event, reason.as_deref(), *exchange_order_id, *at);
             }

@@ -169,10 +169,12 @@ impl Durable {
         while self.done.len() > REMEMBERED {
             let Some(id) = self.done.pop_front() else { return };
             // An order that went on (a further attempt) stands in the list again for its later end.
-            if self.attempts.get(&id).is_some_and(|attempt| attempt.state.is_done()) && !self.dirty.contains(&id) {
-                if let Some(attempt) = self.attempts.remove(&id) {
-                    self.horizon = self.horizon.max(attempt.command.decided_at);
-                }
+            let done = self.attempts.get(&id).is_some_and(|attempt| attempt.state.is_done());
+            if !done || self.dirty.contains(&id) {
+                continue;
+            }
+            if let Some(attempt) = self.attempts.remove(&id) {
+                self.horizon = self.horizon.max(attempt.command.decided_at);
             }
         }
     }

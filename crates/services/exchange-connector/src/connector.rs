@@ -282,6 +282,14 @@ impl Service for ExchangeConnector {
         }
     }
 
+    fn forget_changes(&mut self) {
+        self.durable.dirty.clear();
+        self.durable.forget();
+        if self.live.len() > 1_024 {
+            self.drop_idle();
+        }
+    }
+
     fn next_wakeup(&self) -> Option<Timestamp> {
         let deferred = (!self.deferred.is_empty()).then(Timestamp::default);
         let ask = self.asks.first().map(|(at, _)| *at);

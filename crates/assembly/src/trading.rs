@@ -1,0 +1,22 @@
+//! What is traded, by whom, under which rules.
+
+use nightdesk_capital::CapitalRules;
+
+/// The settings of all services.
+#[derive(Debug, Clone)]
+pub struct Trading {
+    /// core-engine's.
+    pub core: nightdesk_core_engine::Config,
+    /// capital-manager's.
+    pub rules: CapitalRules,
+    /// exchange-connector's.
+    pub connector: nightdesk_exchange_connector::Config,
+    /// One per strategy instance.
+    pub workers: Vec<nightdesk_strategy_worker::Config>,
+}
+
+impl Trading {
+    pub(crate) fn capital(&self) -> nightdesk_capital_manager::Config {
+        nightdesk_capital_manager::Config { rules: self.rules.clone(), epoch: self.core.epoch }
+    }
+}
