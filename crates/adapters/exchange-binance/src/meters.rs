@@ -1,0 +1,117 @@
+//! What the adapter counts, through the `metrics` facade, and the log line that each kind of malformed message gets
+//! once a minute. Never a raw exchange body: kinds and places only.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use metrics::{counter, gauge, histogram};
+use nightdesk_exchange::{ClockOffset, LimitUsage, Stream};
+use tokio::time::Instant;
+
+/// A message that cannot be what it should be: which kind, and what is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("malformed {kind}: {detail}")]
+pub(crate) struct Malformed {
+    pub(crate) kind: &'static str,
+    pub(crate) detail: String,
+}
+
+impl Malformed {
+    pub(crate) fn new(kind: &'static str, detail: impl Display) -> Self {
+        Self { kind, detail: detail.to_string() }
+    }
+}
+
+/// One line per kind and minute.
+const LOG_EVERY: Duration = Duration::from_secs(60);
+
+/// Counts and logs.
+#[derive(Debug, Default)]
+pub(crate) struct Meters {
+    logged: Mutex<BTreeMap<&'static str, Instant>>,
+}
+
+impl Meters {
+    pub(crate) fn malformed(&self, malformed: &Malformed) {
+        counter!("nightdesk_exchange_malformed_messages_total", "kind" => malformed.kind).increment(1);
+        if self.may_log(malformed.kind, Instant::now()) {
+            tracing::warn!(
+                kind = malformed.kind,
+                "{malformed}; further ones of this kind are only counted for a minute"
+            );
+        }
+    }
+
+    fn may_log(&self, kind: &'static str, now: Instant) -> bool {
+        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = logged.get(kind).is_none_or(|last| now.duration_since(*last) >= LOG_EVERY);
+        if due {
+            logged.insert(kind, now);
+        }
+        due
+    }
+
+    pub(crate) fn unknown_event(&self, stream: Stream) {
+        counter!("nightdesk_exchange_unknown_events_total", "stream" => name(stream)).increment(1);
+    }
+
+    pub(crate) fn request(&self, endpoint: &'static str, outcome: &'static str, took: Duration) {
+        counter!("nightdesk_exchange_requests_total", "endpoint" => endpoint, "outcome" => outcome).increment(1);
+        histogram!("nightdesk_exchange_request_duration_seconds", "endpoint" => endpoint).record(took.as_secs_f64());
+    }
+
+    pub(crate) fn usage(&self, usage: LimitUsage) {
+        gauge!("nightdesk_exchange_weight_used_ratio").set(usage.weight);
+        gauge!("nightdesk_exchange_orders_used_ratio").set(usage.orders);
+    }
+
+    #[allow(clippy::cast_precision_loss, reason = "a clock offset in seconds, for a graph")]
+    pub(crate) fn clock(&self, clock: ClockOffset) {
+        gauge!("nightdesk_exchange_clock_offset_seconds").set(clock.offset.0 as f64 / 1e6);
+        gauge!("nightdesk_exchange_clock_uncertainty_seconds").set(clock.uncertainty.0 as f64 / 1e6);
+    }
+
+    pub(crate) fn event(&self, stream: Stream) {
+        counter!("nightdesk_exchange_stream_messages_total", "stream" => name(stream)).increment(1);
+    }
+
+    pub(crate) fn cut(&self, stream: Stream) {
+        counter!("nightdesk_exchange_stream_cuts_total", "stream" => name(stream)).increment(1);
+    }
+
+    pub(crate) fn renewed(&self, stream: Stream) {
+        counter!("nightdesk_exchange_stream_renewals_total", "stream" => name(stream)).increment(1);
+    }
+
+    pub(crate) fn backfilled(&self, what: &'static str, count: usize) {
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        counter!("nightdesk_exchange_backfilled_total", "what" => what).increment(count);
+    }
+
+    pub(crate) fn snapshot(&self) {
+        counter!("nightdesk_exchange_book_snapshots_total").increment(1);
+    }
+}
+
+/// The stream's name in labels and logs.
+pub(crate) fn name(stream: Stream) -> &'static str {
+    match stream {
+        Stream::Market => "market",
+        Stream::User => "user",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_is_logged_once_a_minute() {
+        let (meters, start) = (Meters::default(), Instant::now());
+        assert!(meters.may_log("trade", start) && meters.may_log("quote", start));
+        assert!(!meters.may_log("trade", start + Duration::from_secs(59)));
+        assert!(meters.may_log("trade", start + LOG_EVERY));
+    }
+}
