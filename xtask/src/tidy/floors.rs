@@ -10,13 +10,14 @@ enum Floor {
     Ports,
     Adapters,
     Services,
+    Assembly,
     Sim,
     App,
     Bench,
     Xtask,
 }
 
-use Floor::{Adapters, App, Bench, Domain, Ports, Services, Sim, Xtask};
+use Floor::{Adapters, App, Assembly, Bench, Domain, Ports, Services, Sim, Xtask};
 
 /// Crates from outside that a floor must not name, and why.
 struct Ban {
@@ -27,7 +28,7 @@ struct Ban {
 
 const BANS: [Ban; 4] = [
     Ban {
-        floors: &[Domain, Ports, Services],
+        floors: &[Domain, Ports, Services, Assembly],
         crates: &[
             "async-std",
             "hyper",
@@ -49,7 +50,7 @@ const BANS: [Ban; 4] = [
         why: "domain code is pure: no async, clock, chance or logs",
     },
     Ban {
-        floors: &[Domain, Ports, Adapters, Services],
+        floors: &[Domain, Ports, Adapters, Services, Assembly],
         crates: &["anyhow", "clap"],
         why: "libraries have typed errors and no command line",
     },
@@ -84,6 +85,7 @@ impl Floor {
         let places = [("crates/domain", Domain), ("crates/ports", Ports), ("crates/adapters", Adapters)];
         let places = places.into_iter().chain([("crates/services", Services), ("app", App)]);
         match folder {
+            "crates/assembly" => Some(Assembly),
             "crates/sim" => Some(Sim),
             "xtask" => Some(Xtask),
             "xtask/bench" => Some(Bench),
@@ -100,8 +102,9 @@ impl Floor {
             Domain => &[Domain],
             Ports => &[Domain, Ports],
             Adapters | Services => &[Domain, Ports],
-            Sim | App => &[Domain, Ports, Adapters, Services],
-            Bench => &[Domain, Ports, Adapters, Services, Sim, App],
+            Assembly => &[Domain, Ports, Adapters, Services],
+            Sim | App => &[Domain, Ports, Adapters, Services, Assembly],
+            Bench => &[Domain, Ports, Adapters, Services, Assembly, Sim, App],
             Xtask => &[],
         }
     }
@@ -170,6 +173,8 @@ mod tests {
         arrow("crates/services/core-engine", "crates/ports/store", false, &[]);
         arrow("crates/sim", "crates/adapters/exchange-local", false, &[]);
         arrow("app/core-engine", "crates/services/core-engine", false, &[]);
+        arrow("crates/assembly", "crates/services/core-engine", false, &[]);
+        arrow("crates/sim", "crates/assembly", false, &[]);
         arrow("xtask/bench", "crates/sim", false, &[]);
     }
 
@@ -184,6 +189,7 @@ mod tests {
         no("crates/adapters/host", "crates/services/core-engine");
         no("crates/services/core-engine", "crates/services/capital-manager");
         no("crates/services/core-engine", "crates/adapters/store-sql");
+        no("crates/services/core-engine", "crates/assembly");
         no("crates/sim", "app/nightdesk");
         no("app/nightdesk", "crates/sim");
         no("app/nightdesk", "somewhere/else");
