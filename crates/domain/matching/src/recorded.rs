@@ -8,8 +8,10 @@
 //!
 //! What an order of ours takes from the display stays taken until the recording tells of that level again. Recorded trades
 //! alone do not change the display: the recording's own quotes and depth do. Of a quote and a depth update, the one with
-//! the higher update id counts. Depth before the first snapshot, and after a gap until the next one, is not used; the best
-//! levels come from the quotes then.
+//! the higher update id counts. Depth before the first snapshot, and after a gap until the next one, is held back as the
+//! exchange documents it for local books; the best levels come from the quotes meanwhile.
+
+use std::collections::VecDeque;
 
 use nightdesk_market::{DepthSnapshot, DepthUpdate, Level, MarketEvent, Quote, Side, Trade};
 use nightdesk_units::{Lots, Symbol, Ticks, Timestamp};
@@ -18,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::book::{Resting, UNKNOWN, key_of};
 use crate::settle::Party;
 use crate::sweep::{Hit, Taker};
+use crate::tape::push_bounded;
 use crate::venue::{Market, Venue};
 use crate::{SelfTradePrevention, VenueError, VenueEvent};
 
@@ -29,7 +32,12 @@ pub(crate) struct Recording {
     quote_id: u64,
     /// `None` while there is no usable depth.
     depth_id: Option<u64>,
+    /// Updates that wait for a snapshot they may follow on.
+    held: VecDeque<DepthUpdate>,
 }
+
+/// A snapshot is asked for within a second or two of ten updates each; older ones are dropped.
+const HELD_MAX: usize = 256;
 
 impl Market {
     /// The recorded quantity that an order joining now stands behind.
@@ -68,11 +76,18 @@ impl Market {
 
     /// False on a gap.
     fn depth_from(&mut self, update: &DepthUpdate, now: Timestamp) -> bool {
-        let Some(last) = self.recording.depth_id.filter(|last| update.last_id > *last) else { return true };
+        let Some(last) = self.recording.depth_id else {
+            push_bounded(&mut self.recording.held, update.clone(), HELD_MAX);
+            return true;
+        };
+        if update.last_id <= last {
+            return true;
+        }
         if update.first_id > last + 1 {
             self.book.forget_recorded(Side::Buy);
             self.book.forget_recorded(Side::Sell);
-            self.recording = Recording { quote_id: self.recording.quote_id, ..Recording::default() };
+            let held = [update.clone()].into();
+            self.recording = Recording { quote_id: self.recording.quote_id, held, ..Recording::default() };
             return false;
         }
         self.recording.depth_id = Some(update.last_id);
@@ -87,9 +102,10 @@ impl Market {
         true
     }
 
-    fn snapshot_from(&mut self, snapshot: &DepthSnapshot, now: Timestamp) {
+    /// False when what was held back does not follow on the snapshot.
+    fn snapshot_from(&mut self, snapshot: &DepthSnapshot, now: Timestamp) -> bool {
         if self.recording.depth_id.is_some_and(|last| snapshot.last_id <= last) {
-            return;
+            return true;
         }
         self.recording.depth_id = Some(snapshot.last_id);
         let bounds = self.stale_bounds(snapshot.last_id);
@@ -100,6 +116,8 @@ impl Market {
             sorted.sort_unstable_by_key(|(price, _)| key_of(side, price.0));
             self.book.replace_recorded(side, &sorted, bounds[i], now);
         }
+        let held = std::mem::take(&mut self.recording.held);
+        held.iter().all(|update| self.depth_from(update, now))
     }
 
     /// Keys from which on what is as of `update_id` is older than the last quote. Without a newer quote there is none, and
@@ -128,12 +146,8 @@ impl Venue {
         let market = &mut self.markets[usize::from(index)];
         match event {
             MarketEvent::Quote(quote) => market.quote_from(quote, now),
-            MarketEvent::Depth(update) => {
-                if !market.depth_from(update, now) {
-                    self.counters.gaps += 1;
-                }
-            }
-            MarketEvent::Snapshot(snapshot) => market.snapshot_from(snapshot, now),
+            MarketEvent::Depth(update) => self.counters.gaps += u64::from(!market.depth_from(update, now)),
+            MarketEvent::Snapshot(snapshot) => self.counters.gaps += u64::from(!market.snapshot_from(snapshot, now)),
             MarketEvent::Trade(trade) => return self.apply_trade(index, trade, out),
             MarketEvent::Candle(_) => return,
         }

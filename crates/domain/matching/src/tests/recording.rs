@@ -122,6 +122,16 @@ fn a_gap_in_the_depth_empties_the_display_but_not_our_orders() {
 }
 
 #[test]
+fn updates_received_before_their_snapshot_are_applied_after_it() {
+    let mut desk = Desk::new();
+    desk.run("depth 5 9 b100x1 | depth 10 12 b100x7 a102x0 | snap 10 b100x5 a102x5 a103x1 | depth 13 13 b99x1");
+    assert_eq!(desk.book(), "100x7 99x1 / 103x1");
+    desk.run("depth 15 16 b98x2 | depth 17 17 b97x3 | snap 15 b100x5 a103x5");
+    assert_eq!(desk.book(), "100x5 98x2 97x3 / 103x5");
+    assert_eq!(desk.venue.counters().gaps, 1);
+}
+
+#[test]
 fn our_orders_trade_with_each_other_within_the_recorded_queue() {
     let desk = check(
         "snap 10 b100x4 a102x4 | 1 buy 3 @ 100 id=a | 2 sell 5 @ 100 id=b | 2 sell 5 market id=c",
