@@ -5,6 +5,8 @@
 //! and what is held at cost.
 
 mod book;
+#[cfg(test)]
+mod book_model_tests;
 mod collar;
 mod deny;
 mod kpi;
