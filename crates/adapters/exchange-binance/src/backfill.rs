@@ -2,6 +2,7 @@
 //! come.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use nightdesk_exchange::{ExchangeError, Purpose};
 use nightdesk_market::{Candle, DepthSnapshot, Interval, Trade};
@@ -9,7 +10,7 @@ use nightdesk_units::{Micros, Scale, Symbol, Timestamp};
 
 use crate::clock::wall;
 use crate::decode;
-use crate::history;
+use crate::history::{self, Span};
 use crate::line::Gap;
 use crate::market_state::{Fetch, ProbeKind, Reached};
 use crate::rest::Request;
@@ -45,18 +46,7 @@ pub(crate) async fn fetch(shared: Arc<Shared>, scale: Scale, what: Fetch) -> Fet
             Fetched::Trades(symbol, trades)
         }
         Fetch::Candles(symbol, interval, gap) => {
-            let to = gap.end.map_or_else(|| shared.rest.clock.now(), Timestamp);
-            let mut tries = Tries::default();
-            let candles = loop {
-                match history::candles(&shared, symbol, interval, (Timestamp(gap.first), to), true).await {
-                    Ok(candles) => break Ok(candles),
-                    Err(e) => {
-                        if let Err(reason) = tries.again(e).await {
-                            break Err(reason);
-                        }
-                    }
-                }
-            };
+            let candles = candles(&shared, symbol, interval, gap).await;
             if let Ok(candles) = &candles {
                 shared.rest.meters.backfilled("candles", candles.len());
             }
@@ -70,7 +60,20 @@ pub(crate) async fn fetch(shared: Arc<Shared>, scale: Scale, what: Fetch) -> Fet
 #[derive(Default)]
 struct Tries(u32);
 
+/// REST may lag behind the stream; this often it is given time to catch up (250 + 500 + 1000 ms).
+const LAG_TRIES: u32 = 3;
+
 impl Tries {
+    /// Waits for REST to catch up with the stream; false when it has had its time.
+    async fn lagging(&mut self) -> bool {
+        self.0 += 1;
+        if self.0 > LAG_TRIES {
+            return false;
+        }
+        tokio::time::sleep(Duration::from_millis(125 << self.0)).await;
+        true
+    }
+
     /// Waits before the next try, or says that there is none.
     async fn again(&mut self, error: ExchangeError) -> Result<(), String> {
         self.0 += 1;
@@ -121,12 +124,20 @@ async fn snapshot(shared: &Shared, symbol: Symbol, scale: Scale) -> DepthSnapsho
 /// The trades of a gap. First the list of recent trades, which every server has; if the gap lies further back, the
 /// archive.
 async fn trades(shared: &Shared, symbol: Symbol, scale: Scale, gap: Gap) -> Result<Vec<Trade>, String> {
-    let recent = page(shared, symbol, scale, None).await?;
     let id = |trade: &Trade| i64::try_from(trade.id).unwrap_or(i64::MAX);
-    let (Some(oldest), Some(newest)) = (recent.first().map(id), recent.last().map(id)) else { return Ok(recent) };
-    if newest < gap.first - 1 {
-        return Err(format!("the exchange numbers anew (at {newest}, we were at {})", gap.first - 1));
-    }
+    // A list that ends before the gap does would make what it lacks look as if it did not exist.
+    let needed = gap.end.unwrap_or(gap.first) - 1;
+    let mut lag = Tries::default();
+    let recent = loop {
+        let recent = page(shared, symbol, scale, None).await?;
+        match recent.last().map(id) {
+            Some(newest) if newest >= needed => break recent,
+            None if gap.end.is_none() => return Ok(recent),
+            _ if lag.lagging().await => {}
+            newest => return Err(format!("the exchange numbers anew (at {newest:?}, we were at {needed})")),
+        }
+    };
+    let oldest = recent.first().map_or(gap.first, id);
     if oldest <= gap.first || recent.len() < PAGE {
         return Ok(recent);
     }
@@ -146,6 +157,28 @@ async fn trades(shared: &Shared, symbol: Symbol, scale: Scale, gap: Gap) -> Resu
         found.extend(recent);
     }
     Ok(found)
+}
+
+/// The candles of a gap. All before its end have closed, whatever our clock says: the one after them has.
+async fn candles(shared: &Shared, symbol: Symbol, interval: Interval, gap: Gap) -> Result<Vec<Candle>, String> {
+    let (mut tries, mut lag) = (Tries::default(), Tries::default());
+    loop {
+        let now = shared.rest.clock.now();
+        let (to, closed) = gap.end.map_or((now, now), |end| (Timestamp(end), Timestamp(end)));
+        let span = Span { from: Timestamp(gap.first), to, closed };
+        match history::candles(shared, symbol, interval, span, true).await {
+            Ok(candles) => {
+                let reached = candles.last().map_or(gap.first, |candle| candle.close_at().0);
+                if gap.end.is_none_or(|end| reached >= end) {
+                    return Ok(candles);
+                }
+                if !lag.lagging().await {
+                    return Err(format!("the exchange has none from {} on", Timestamp(reached)));
+                }
+            }
+            Err(error) => tries.again(error).await?,
+        }
+    }
 }
 
 async fn page(shared: &Shared, symbol: Symbol, scale: Scale, from: Option<i64>) -> Result<Vec<Trade>, String> {

@@ -283,9 +283,8 @@ impl Exchange for Binance {
     fn balances(&self) -> Answer<(Timestamp, Vec<Balance>)> {
         let shared = Arc::clone(&self.shared);
         Box::pin(async move {
-            let offset = shared.rest.clock.offset();
             // The answer holds at least what had happened when the question left.
-            let asked = shared.rest.clock.now() - offset.uncertainty;
+            let asked = shared.rest.clock.surely_past();
             let params = Params::new().with("omitZeroBalances", true);
             let request = Request::get("/api/v3/account", params, 20).signed(shared.rest.window());
             let (changed, balances) = shared.rest.call(request, decode::balances).await?;
@@ -295,6 +294,9 @@ impl Exchange for Binance {
 
     fn candles(&self, symbol: Symbol, interval: Interval, from: Timestamp, to: Timestamp) -> Answer<Vec<Candle>> {
         let shared = Arc::clone(&self.shared);
-        Box::pin(async move { history::candles(&shared, symbol, interval, (from, to), false).await })
+        Box::pin(async move {
+            let closed = shared.rest.clock.now();
+            history::candles(&shared, symbol, interval, history::Span { from, to, closed }, false).await
+        })
     }
 }

@@ -70,6 +70,11 @@ impl ExchangeClock {
         wall() + self.offset().offset
     }
 
+    /// An instant that has surely passed by the exchange's clock: now, less what we do not know of it.
+    pub(crate) fn surely_past(&self) -> Timestamp {
+        self.now() - self.offset().uncertainty
+    }
+
     /// The exchange refused our timestamp: measure again.
     pub(crate) fn doubt(&self) {
         self.stale.notify_one();

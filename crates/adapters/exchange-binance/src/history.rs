@@ -166,16 +166,24 @@ pub(crate) async fn orders(
     Ok(found.into_values().collect())
 }
 
-/// Closed candles with `from <= open_at < to`, oldest first.
+/// Which candles: those with `from <= open_at < to` that end at `closed` or before.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Span {
+    pub(crate) from: Timestamp,
+    pub(crate) to: Timestamp,
+    pub(crate) closed: Timestamp,
+}
+
+/// Candles, oldest first.
 pub(crate) async fn candles(
     shared: &Shared,
     symbol: Symbol,
     interval: Interval,
-    (from, to): (Timestamp, Timestamp),
+    Span { mut from, to, closed }: Span,
     admit_first: bool,
 ) -> Result<Vec<Candle>, ExchangeError> {
     let scale = shared.scale(symbol).await?;
-    let (mut found, mut from, mut admit) = (Vec::<Candle>::new(), from, admit_first);
+    let (mut found, mut admit) = (Vec::<Candle>::new(), admit_first);
     while from < to {
         let params = Params::new()
             .with("symbol", symbol)
@@ -189,9 +197,8 @@ pub(crate) async fn candles(
         let request = Request::get("/api/v3/klines", params, 2);
         let decode = |text: &str| decode::candles(text, symbol, interval, &scale);
         let page = shared.rest.call(request, decode).await?;
-        let (count, now) = (page.len(), shared.rest.clock.now());
-        let last = page.last().map(Candle::close_at);
-        found.extend(page.into_iter().filter(|c| c.open_at >= from && c.open_at < to && c.close_at() <= now));
+        let (count, last) = (page.len(), page.last().map(Candle::close_at));
+        found.extend(page.into_iter().filter(|c| c.open_at >= from && c.open_at < to && c.close_at() <= closed));
         match last {
             Some(last) if count >= PAGE && last > from => (from, admit) = (last, true),
             _ => break,

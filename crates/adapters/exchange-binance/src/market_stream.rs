@@ -74,7 +74,7 @@ impl MarketTask {
         if let Err(cut) = self.learn_scales().await {
             return End::Cut(cut);
         }
-        let opened = self.shared.rest.clock.now();
+        let opened = self.shared.rest.clock.surely_past();
         let (renew_after, overlap) = (self.shared.config.renew_after, self.shared.config.overlap);
         let session = match Session::open(Arc::clone(opener), renew_after, overlap).await {
             Ok(session) => session,
@@ -169,7 +169,7 @@ impl MarketTask {
     fn act(&mut self, out: Output) -> Result<(), End> {
         if let Some(lost) = &out.lost {
             self.outbox.down(lost);
-            self.outbox.up(self.shared.rest.clock.now());
+            self.outbox.up(self.shared.rest.clock.surely_past());
         }
         for event in out.events {
             self.outbox.put(ExchangeEvent::Market(event));

@@ -63,7 +63,7 @@ impl UserTask {
         if let Err(end) = self.outbox.wait_until_ready().await {
             return end;
         }
-        let opened = self.shared.rest.clock.now();
+        let opened = self.shared.rest.clock.surely_past();
         let (renew_after, overlap) = (self.shared.config.renew_after, self.shared.config.overlap);
         let session = match Session::open(Arc::clone(&self.opener), renew_after, overlap).await {
             Ok(session) => session,
