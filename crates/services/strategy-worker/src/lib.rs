@@ -19,12 +19,17 @@
 //! is not overdue; older ones are learnt from.
 
 mod config;
+mod decide;
 mod fact;
 mod feed;
 mod meters;
+#[cfg(test)]
+mod property_tests;
 mod query;
 mod state;
 mod tables;
+#[cfg(test)]
+mod test_house;
 mod worker;
 
 pub use config::Config;

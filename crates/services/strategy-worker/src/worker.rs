@@ -6,12 +6,12 @@ use nightdesk_bus::Interest;
 use nightdesk_market::{Candle, Instrument, MarketEvent, Quote, Trade};
 use nightdesk_shell::{Input, RestoreError, Service, Step, Turn};
 use nightdesk_store::{JournalRow, Row};
-use nightdesk_strategies::{Context, Decision, Event as StrategyEvent, OrderNews, Strategy, Wants};
-use nightdesk_units::{Decimal, Micros, Price, Ticks, Timestamp};
-use nightdesk_wire::{CancelIntent, CandleBatch, Intent, Message, Queue, RunState, StrategyState};
+use nightdesk_strategies::{Decision, Event as StrategyEvent, Strategy, Wants};
+use nightdesk_units::{Micros, Ticks, Timestamp};
+use nightdesk_wire::{CandleBatch, Message, Queue, RunState, StrategyState};
 
 use crate::config::Config;
-use crate::fact::{Change, Fact, Update};
+use crate::fact::Fact;
 use crate::feed::CandleFeed;
 use crate::meters::Meters;
 use crate::query::{Event, View};
@@ -20,27 +20,31 @@ use crate::state::State;
 /// How late the next candle may be before the last one is too old to be decided upon.
 const GRACE: Micros = Micros::from_secs(2);
 
-type Out = Step<Infallible>;
+pub(crate) type Out = Step<Infallible>;
 
 /// The worker of one strategy instance.
 pub struct StrategyWorker {
-    config: Config,
+    pub(crate) config: Config,
     name: String,
-    state: State,
-    strategy: Box<dyn Strategy>,
+    pub(crate) state: State,
+    pub(crate) strategy: Box<dyn Strategy>,
     wants: Wants,
-    feeds: Vec<CandleFeed>,
+    pub(crate) feeds: Vec<CandleFeed>,
     /// Why it cannot go on.
     failed: Option<String>,
-    /// The strategy has been told that orders and position are up to date.
-    synced: bool,
-    quote: Option<Quote>,
+    /// It cannot go on because the stored state is another strategy's: nothing in this run mends that.
+    pub(crate) is_foreign: bool,
+    /// The instrument is known, and the strategy has been told that orders and position are up to date.
+    pub(crate) synced: bool,
+    pub(crate) quote: Option<Quote>,
     /// The last price heard, where there are no quotes.
-    last: Option<Ticks>,
+    pub(crate) last: Option<Ticks>,
     /// What core-engine was told last.
-    told: Option<(RunState, Option<String>)>,
-    decisions: Vec<Decision>,
-    meters: Meters,
+    pub(crate) told: Option<(RunState, Option<String>)>,
+    /// The failure that was counted and logged last.
+    failure_told: Option<String>,
+    pub(crate) decisions: Vec<Decision>,
+    pub(crate) meters: Meters,
 }
 
 impl StrategyWorker {
@@ -63,10 +67,12 @@ impl StrategyWorker {
             strategy,
             wants,
             failed: None,
+            is_foreign: false,
             synced: false,
             quote: None,
             last: None,
             told: None,
+            failure_told: None,
             decisions: Vec::new(),
             meters: Meters::new(config.instance),
             config,
@@ -148,7 +154,7 @@ impl StrategyWorker {
     }
 
     /// True while it may decide.
-    fn is_active(&self) -> bool {
+    pub(crate) fn is_active(&self) -> bool {
         self.synced && self.state.run && self.failed.is_none()
     }
 
@@ -165,12 +171,13 @@ impl StrategyWorker {
     }
 
     /// Tells core-engine how the instance fares, if that has changed.
-    fn report(&mut self, step: &mut Out) {
+    pub(crate) fn report(&mut self, step: &mut Out) {
         let state = self.run_state();
         if self.told.as_ref().is_some_and(|(told, reason)| *told == state && *reason == self.failed) {
             return;
         }
-        if state == RunState::Failed {
+        if state == RunState::Failed && self.failure_told != self.failed {
+            self.failure_told.clone_from(&self.failed);
             self.meters.failed();
             let (instance, reason) = (self.config.instance, self.failed.as_deref().unwrap_or_default());
             tracing::error!(strategy = %instance, reason, "strategy {instance} cannot go on: {reason}");
@@ -195,105 +202,15 @@ impl StrategyWorker {
         self.tell(if decide { StrategyEvent::Candle(candle) } else { StrategyEvent::Backfill(candle) }, now, step);
     }
 
-    /// Hands an event to the strategy and carries out what it decides.
-    fn tell(&mut self, event: StrategyEvent<'_>, now: Timestamp, step: &mut Out) {
-        self.ask(event, now);
-        if !self.decisions.is_empty() {
-            self.conclude(None, now, step);
-        }
-        if !matches!(self.told, Some((RunState::Running, _))) {
-            self.report(step);
-        }
-    }
-
-    /// Hands an event to the strategy; what it decides waits in `self.decisions`.
-    fn ask(&mut self, event: StrategyEvent<'_>, now: Timestamp) {
-        let (Some(instrument), None) = (&self.state.instrument, &self.failed) else { return };
-        let context = Context {
-            now,
-            instrument,
-            position: self.state.position,
-            orders: &self.state.orders,
-            may_add_risk: self.synced && self.state.run && self.feeds.iter().all(CandleFeed::is_live),
-        };
-        self.strategy.on_event(event, &context, &mut self.decisions);
-    }
-
-    /// Journals what was decided, with the news that led to it and the strategy's state after it, and sends it.
-    fn conclude(&mut self, update: Option<Update>, now: Timestamp, step: &mut Out) {
-        let mut fact = Fact { update, ..Fact::default() };
-        let mut repeated = false;
-        for decision in self.decisions.drain(..) {
-            match decision {
-                Decision::Place(placement) if self.state.knows(placement.key) => repeated = true,
-                Decision::Place(placement) => fact.place.push(placement),
-                Decision::Cancel { key } => {
-                    let open = self.state.orders.get(key).is_some_and(|order| !order.cancel_asked);
-                    fact.cancel.extend(open.then_some(key));
-                }
-            }
-        }
-        if repeated {
-            // Decided before: that order stands or is over, and the strategy must believe so.
-            self.ask(StrategyEvent::Resync, now);
-            self.decisions.clear();
-        }
-        fact.generation = (!fact.place.is_empty()).then_some(self.config.generation);
-        if !fact.is_empty() {
-            fact.change = Change::between(self.state.strategy.as_ref(), self.strategy.save());
-            self.journal(&fact, now, step);
-        }
-    }
-
-    /// Journals a fact whose update has been applied, applies the rest, and sends its decisions.
-    fn journal(&mut self, fact: &Fact, now: Timestamp, step: &mut Out) {
-        step.record(fact.kind(), now, fact);
-        self.state.conclude(fact, now);
-        let (instance, generation, symbol) = (self.config.instance, self.config.generation, self.config.symbol);
-        for placement in &fact.place {
-            let Some(intent_id) = self.state.intent(placement.key) else { continue };
-            let intent = Intent {
-                intent_id,
-                instance,
-                generation,
-                key: placement.key.as_str().to_owned(),
-                symbol,
-                side: placement.side,
-                kind: placement.kind,
-                qty: placement.qty,
-                reference: self.reference(placement.kind.price()),
-                decided_at: now,
-            };
-            step.send(Queue::CORE, Message::Intent(intent));
-        }
-        for key in &fact.cancel {
-            let Some(intent_id) = self.state.intent(*key) else { continue };
-            step.send(Queue::CORE, Message::CancelIntent(CancelIntent { instance, intent_id }));
-        }
-    }
-
-    /// The market's middle as far as it is known, to measure slippage against.
-    fn reference(&self, limit: Option<Price>) -> Price {
-        let Some(instrument) = &self.state.instrument else { return Price::ZERO };
-        let middle = self.quote.and_then(|quote| {
-            let sum = instrument.price(quote.bid).add(instrument.price(quote.ask)).ok()?;
-            sum.scale(Decimal::new(5, 1)).ok()
-        });
-        middle.or_else(|| self.last.map(|last| instrument.price(last))).or(limit).unwrap_or(Price::ZERO)
-    }
-
     fn start(&mut self, now: Timestamp, step: &mut Out) {
         if let Some(saved) = self.state.strategy.clone()
             && let Err(error) = self.strategy.restore(saved)
         {
-            self.failed = Some(error.to_string());
+            (self.failed, self.is_foreign) = (Some(error.to_string()), true);
         }
-        self.feeds.iter_mut().for_each(|feed| feed.start(now));
-        self.request_candles(now, step);
         if let Some(instrument) = self.state.instrument.clone() {
             self.meet(&instrument, now, step);
         }
-        self.told = None;
         self.report(step);
     }
 
@@ -337,19 +254,27 @@ impl StrategyWorker {
         self.report(step);
     }
 
-    /// Checks the parameters against the instrument, then lets the strategy begin.
+    /// Checks the parameters against the instrument, and lets the strategy begin: with its history.
     fn meet(&mut self, instrument: &Instrument, now: Timestamp, step: &mut Out) {
-        let problems = self.config.params.check(instrument);
-        if !problems.is_empty() {
-            let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
-            self.failed = Some(texts.join("; "));
-        } else if !self.synced {
-            self.synced = true;
+        if self.is_foreign {
+            return;
+        }
+        let (had_failed, had_begun) = (self.failed.is_some(), self.synced);
+        let problems: Vec<String> = self.config.params.check(instrument).iter().map(ToString::to_string).collect();
+        self.failed = (!problems.is_empty()).then(|| problems.join("; "));
+        self.synced = true;
+        if !had_begun {
+            self.feeds.iter_mut().for_each(|feed| feed.start(now));
+            self.request_candles(now, step);
+        }
+        if !had_begun || (had_failed && self.failed.is_none()) {
             self.tell(StrategyEvent::Resync, now, step);
         }
     }
 
     fn on_control(&mut self, run: bool, now: Timestamp, step: &mut Out) {
+        // Whoever asked is answered, also when nothing changes.
+        self.told = None;
         if self.state.run != run {
             let open = self.state.orders.iter().filter(|order| !run && !order.cancel_asked);
             let cancel = open.map(|order| order.placement.key).collect();
@@ -361,35 +286,7 @@ impl StrategyWorker {
                 self.tell(StrategyEvent::Resync, now, step);
             }
         }
-        // Whoever asked is answered, also when nothing changed.
-        self.told = None;
         self.report(step);
-    }
-
-    fn on_update(&mut self, update: Update, now: Timestamp, step: &mut Out) {
-        if !self.state.is_news(&update) {
-            return;
-        }
-        let tally = self.state.tally;
-        let news = self.state.update(&update);
-        self.meters.count(tally, self.state.tally);
-        self.ask_about(news.as_ref(), now);
-        self.conclude(Some(update), now, step);
-        self.report(step);
-    }
-
-    /// Lets the strategy react to news of an order, or to a position that somebody else changed.
-    fn ask_about(&mut self, news: Option<&OrderNews>, now: Timestamp) {
-        if !self.synced {
-            return;
-        }
-        self.ask(news.map_or(StrategyEvent::Resync, StrategyEvent::Order), now);
-        if !self.state.run && !self.decisions.is_empty() {
-            // It books what its orders brought, and decides nothing: what it believes to have placed is taken back.
-            self.decisions.clear();
-            self.ask(StrategyEvent::Resync, now);
-            self.decisions.clear();
-        }
     }
 
     fn on_message(&mut self, message: Message, now: Timestamp, step: &mut Out) {
