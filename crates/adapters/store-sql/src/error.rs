@@ -1,0 +1,87 @@
+//! What the database's errors mean to a service.
+
+use std::io::ErrorKind;
+
+use nightdesk_store::StoreError;
+
+/// SQLite's primary result codes (sqlite.org/rescode.html) and the one extended code we tell apart.
+const BUSY: u32 = 5;
+const LOCKED: u32 = 6;
+const CORRUPT: u32 = 11;
+const FULL: u32 = 13;
+const CANTOPEN: u32 = 14;
+const CONSTRAINT: u32 = 19;
+const NOTADB: u32 = 26;
+const IOERR_SHMSIZE: u32 = 4874;
+
+/// Says `error` in the port's words.
+pub(crate) fn store_error(place: &str, error: &sqlx::Error) -> StoreError {
+    let place = place.to_owned();
+    match error {
+        sqlx::Error::Database(database) => {
+            let code = database.code().and_then(|code| code.parse().ok()).unwrap_or(0);
+            by_code(place, code, database.message())
+        }
+        sqlx::Error::Io(io) if io.kind() == ErrorKind::StorageFull => StoreError::Full { place },
+        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
+            StoreError::Corrupt { place, detail: error.to_string() }
+        }
+        sqlx::Error::WorkerCrashed => {
+            StoreError::Unavailable { place, detail: "the database's thread has ended".to_owned() }
+        }
+        _ => StoreError::Unavailable { place, detail: error.to_string() },
+    }
+}
+
+fn by_code(place: String, code: u32, message: &str) -> StoreError {
+    let detail = format!("{message} (SQLite code {code})");
+    match (code & 0xFF, code) {
+        // The second: the log's index could not be given room.
+        (FULL, _) | (_, IOERR_SHMSIZE) => StoreError::Full { place },
+        (BUSY | LOCKED, _) => StoreError::Locked { place },
+        (CORRUPT | NOTADB, _) => StoreError::Corrupt { place, detail },
+        // Only journal and outbox insert without a rule for what is there already.
+        (CONSTRAINT, _) => StoreError::Fenced { place, detail },
+        (CANTOPEN, _) => {
+            StoreError::Unavailable { place, detail: format!("{detail}: check the path and its permissions") }
+        }
+        _ => StoreError::Unavailable { place, detail },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_code_has_its_meaning() {
+        let kinds: Vec<_> = [13, 4874, 5, 517, 6, 11, 26, 2067, 1555, 14, 10, 8]
+            .into_iter()
+            .map(|code| {
+                let text = format!("{:?}", by_code("p".to_owned(), code, "m"));
+                format!("{code} {}", text.split(' ').next().unwrap())
+            })
+            .collect();
+        let expected = [
+            "13 Full",
+            "4874 Full",
+            "5 Locked",
+            "517 Locked",
+            "6 Locked",
+            "11 Corrupt",
+            "26 Corrupt",
+            "2067 Fenced",
+            "1555 Fenced",
+            "14 Unavailable",
+            "10 Unavailable",
+            "8 Unavailable",
+        ];
+        assert_eq!(kinds, expected);
+    }
+
+    #[test]
+    fn a_full_disk_under_the_driver_is_a_full_disk() {
+        let error = sqlx::Error::Io(std::io::Error::from(ErrorKind::StorageFull));
+        assert_eq!(store_error("p", &error), StoreError::Full { place: "p".to_owned() });
+    }
+}

@@ -1,0 +1,167 @@
+//! The tables of a store, made or brought up to date when it is opened. Never downgraded.
+
+use nightdesk_store::{Schema, StoreError};
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{AssertSqlSafe, Row as _};
+
+use crate::dialect::Dialect;
+use crate::error::store_error;
+use crate::text::{create_table, names, quoted};
+
+/// Version of the tables that every store has.
+const LAYOUT: u32 = 1;
+
+fn base_tables(dialect: &Dialect) -> String {
+    let Dialect { integer, counter, heap, by_key, .. } = dialect;
+    format!(
+        "CREATE TABLE meta (key TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL) {heap};
+         CREATE TABLE journal (seq {counter}, stream TEXT NOT NULL, version {integer} NOT NULL, epoch {integer} NOT NULL,
+             ts {integer} NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL, UNIQUE (stream, version)) {heap};
+         CREATE TABLE outbox (queue TEXT NOT NULL, seq {integer} NOT NULL, ts {integer} NOT NULL, body TEXT NOT NULL,
+             PRIMARY KEY (queue, seq)) {by_key};
+         CREATE TABLE inbox (source TEXT NOT NULL PRIMARY KEY, floor {integer} NOT NULL, above TEXT NOT NULL) {by_key};
+         CREATE TABLE cursors (queue TEXT NOT NULL PRIMARY KEY, seq {integer} NOT NULL) {by_key};
+         CREATE TABLE snapshot (stream TEXT NOT NULL PRIMARY KEY, version {integer} NOT NULL, ts {integer} NOT NULL,
+             body TEXT NOT NULL) {heap};"
+    )
+}
+
+/// Makes or migrates the tables in one transaction and checks that they are as `schema` says.
+///
+/// # Errors
+/// [`StoreError::Newer`] for a store of a newer program, [`StoreError::Unavailable`] for one of another service or a
+/// failing migration. The store is then as it was.
+pub(crate) async fn prepare(
+    connection: &mut SqliteConnection,
+    dialect: &Dialect,
+    schema: &Schema,
+    place: &str,
+) -> Result<(), StoreError> {
+    // Mostly there is nothing to do, and then nothing is locked either: another process may be writing.
+    if is_current(connection, dialect, schema, place).await? {
+        return check(connection, schema, place).await;
+    }
+    run(connection, dialect.begin.to_owned(), place).await?;
+    let changed = change(connection, dialect, schema, place).await;
+    let end = if changed.is_ok() { "COMMIT" } else { "ROLLBACK" };
+    let ended = run(connection, end.to_owned(), place).await;
+    changed.and(ended)?;
+    check(connection, schema, place).await
+}
+
+/// Checks that a store which may only be read is usable as it is.
+///
+/// # Errors
+/// As [`prepare`], and when it would have to be migrated.
+pub(crate) async fn check_only(
+    connection: &mut SqliteConnection,
+    dialect: &Dialect,
+    schema: &Schema,
+    place: &str,
+) -> Result<(), StoreError> {
+    if is_current(connection, dialect, schema, place).await? {
+        return check(connection, schema, place).await;
+    }
+    let detail =
+        "it is of an older version and opened for reading only: start the service once to migrate it".to_owned();
+    Err(StoreError::Unavailable { place: place.to_owned(), detail })
+}
+
+async fn is_current(
+    connection: &mut SqliteConnection,
+    dialect: &Dialect,
+    schema: &Schema,
+    place: &str,
+) -> Result<bool, StoreError> {
+    let versions = versions(connection, dialect, schema, place).await?;
+    Ok(versions == Some((LAYOUT, schema.version)))
+}
+
+/// Versions of layout and schema, or `None` of a new store.
+async fn versions(
+    connection: &mut SqliteConnection,
+    dialect: &Dialect,
+    schema: &Schema,
+    place: &str,
+) -> Result<Option<(u32, u32)>, StoreError> {
+    let failed = |error| store_error(place, &error);
+    let found = sqlx::query(dialect.find_table).bind("meta").fetch_optional(&mut *connection).await.map_err(failed)?;
+    if found.is_none() {
+        return Ok(None);
+    }
+    let (mut layout, mut version, mut service) = (0, 0, String::new());
+    for row in sqlx::query("SELECT key, value FROM meta").fetch_all(&mut *connection).await.map_err(failed)? {
+        let (key, value): (String, String) = (row.try_get(0).map_err(failed)?, row.try_get(1).map_err(failed)?);
+        match key.as_str() {
+            "layout" => layout = value.parse().unwrap_or(0),
+            "version" => version = value.parse().unwrap_or(0),
+            "service" => service = value,
+            _ => {}
+        }
+    }
+    let place = place.to_owned();
+    if layout == 0 || version == 0 {
+        return Err(StoreError::Corrupt { place, detail: "its table meta does not tell its version".to_owned() });
+    }
+    if service != schema.service {
+        let detail = format!("it belongs to {service}, not to {}", schema.service);
+        return Err(StoreError::Unavailable { place, detail });
+    }
+    let newer = [(layout, LAYOUT), (version, schema.version)].into_iter().find(|(found, known)| found > known);
+    match newer {
+        Some((found, known)) => Err(StoreError::Newer { place, found, known }),
+        None => Ok(Some((layout, version))),
+    }
+}
+
+async fn change(
+    connection: &mut SqliteConnection,
+    dialect: &Dialect,
+    schema: &Schema,
+    place: &str,
+) -> Result<(), StoreError> {
+    // Again, now that nobody else can change it.
+    match versions(connection, dialect, schema, place).await? {
+        None => run(connection, base_tables(dialect), place).await?,
+        Some((_, version)) => {
+            for (from, sql) in (1..).zip(schema.migrations).filter(|(from, _)| *from >= version) {
+                let migrated = run(connection, (dialect.migration)(sql), place).await;
+                migrated.map_err(|error| match error {
+                    StoreError::Unavailable { place, detail } => {
+                        let detail = format!("migration from version {from}: {detail}");
+                        StoreError::Unavailable { place, detail }
+                    }
+                    other => other,
+                })?;
+            }
+        }
+    }
+    for table in schema.tables {
+        run(connection, create_table(dialect, table), place).await?;
+    }
+    let (service, version) = (schema.service, schema.version);
+    let meta = format!(
+        "DELETE FROM meta; INSERT INTO meta (key, value)
+         VALUES ('layout', '{LAYOUT}'), ('version', '{version}'), ('service', '{}')",
+        service.replace('\'', "''")
+    );
+    run(connection, meta, place).await
+}
+
+/// A projection that lacks a column is found here and not by the first commit.
+async fn check(connection: &mut SqliteConnection, schema: &Schema, place: &str) -> Result<(), StoreError> {
+    for table in schema.tables {
+        let columns = names(table.columns.iter().map(|column| column.name));
+        let sql = format!("SELECT {columns} FROM {} LIMIT 0", quoted(table.name));
+        sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut *connection).await.map_err(|error| {
+            let detail = format!("table {} is not as version {} says: {error}", table.name, schema.version);
+            StoreError::Corrupt { place: place.to_owned(), detail }
+        })?;
+    }
+    Ok(())
+}
+
+async fn run(connection: &mut SqliteConnection, sql: String, place: &str) -> Result<(), StoreError> {
+    let done = sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *connection).await;
+    done.map(drop).map_err(|error| store_error(place, &error))
+}
