@@ -1,0 +1,290 @@
+//! Market data: book, trades, candles, tickers.
+
+use nightdesk_market::{Instrument, Interval};
+use nightdesk_matching::{DepthView, Kline, MarketTrade, Ticker};
+use nightdesk_units::{Decimal, Micros, Symbol, Timestamp};
+use serde_json::{Value, json};
+
+use super::{Answer, Call, wanted_symbols};
+use crate::engine::Core;
+use crate::error::ApiError;
+use crate::text::{self, dec};
+use crate::ws::events::{AggregateTrade, ticker_figures};
+
+/// A book as `depth` answers and the partial streams send it.
+pub(crate) fn depth_view(instrument: &Instrument, view: &DepthView) -> Value {
+    let side = |levels: &[nightdesk_market::Level]| -> Vec<Value> {
+        let pair = |(price, qty): &nightdesk_market::Level| {
+            json!([text::price(instrument, *price), text::qty(instrument, *qty)])
+        };
+        levels.iter().map(pair).collect()
+    };
+    json!({ "lastUpdateId": view.last_id, "bids": side(&view.bids), "asks": side(&view.asks) })
+}
+
+pub(super) fn depth(core: &Core, call: &Call) -> Result<Answer, ApiError> {
+    let symbol = call.params.symbol()?;
+    let limit = call.params.limit(100, 5_000)?;
+    call.params.ignore(&["symbolStatus"]);
+    call.params.finish()?;
+    let instrument = core.world.instrument(symbol)?;
+    Ok(depth_view(instrument, &core.world.venue.depth(symbol, limit)?).into())
+}
+
+fn trade(instrument: &Instrument, trade: &MarketTrade, call: &Call) -> Value {
+    let amount = i128::from(trade.price.0) * i128::from(trade.qty.0);
+    json!({
+        "id": trade.id, "price": text::price(instrument, trade.price), "qty": text::qty(instrument, trade.qty),
+        "quoteQty": text::quote_amount(instrument, amount), "time": call.time(trade.at),
+        "isBuyerMaker": trade.buyer_is_maker, "isBestMatch": true,
+    })
+}
+
+pub(super) fn trades(core: &Core, call: &Call, historical: bool) -> Result<Answer, ApiError> {
+    let symbol = call.params.symbol()?;
+    let limit = call.params.limit(500, 1_000)?;
+    let from_id = if historical { call.params.int("fromId")? } else { None };
+    call.params.finish()?;
+    let instrument = core.world.instrument(symbol)?;
+    let trades = core.world.venue.trades(symbol, from_id, limit)?;
+    Ok(trades.iter().map(|t| trade(instrument, t, call)).collect::<Value>().into())
+}
+
+pub(super) fn agg_trades(core: &Core, call: &Call) -> Result<Answer, ApiError> {
+    let symbol = call.params.symbol()?;
+    let limit = call.params.limit(500, 1_000)?;
+    let from_id = call.params.int("fromId")?;
+    let (start, end) = (call.params.time("startTime")?, call.params.time("endTime")?);
+    call.params.finish()?;
+    let instrument = core.world.instrument(symbol)?;
+    let inside = |t: &&MarketTrade| start.is_none_or(|s| t.at >= s) && end.is_none_or(|e| t.at <= e);
+    let mut aggregates: Vec<AggregateTrade> = Vec::new();
+    for trade in core.world.venue.trades(symbol, from_id, usize::MAX)?.iter().filter(inside) {
+        if !aggregates.last_mut().is_some_and(|last| last.take(trade)) {
+            aggregates.push(AggregateTrade::of(trade));
+        }
+    }
+    let oldest_first = from_id.is_some() || start.is_some();
+    let skip = if oldest_first { 0 } else { aggregates.len().saturating_sub(limit) };
+    let one = |a: &AggregateTrade| {
+        json!({
+            "a": a.first.id, "p": text::price(instrument, a.first.price), "q": text::qty(instrument, a.qty),
+            "f": a.first.id, "l": a.last_id, "T": call.time(a.first.at), "m": a.first.buyer_is_maker, "M": true,
+        })
+    };
+    Ok(aggregates.iter().skip(skip).take(limit).map(one).collect::<Value>().into())
+}
+
+pub(super) fn klines(core: &Core, call: &Call, now: Timestamp) -> Result<Answer, ApiError> {
+    let symbol = call.params.symbol()?;
+    let name = call.params.need("interval")?.to_owned();
+    let limit = call.params.limit(500, 1_000)?;
+    let (start, end) = (call.params.time("startTime")?, call.params.time("endTime")?);
+    // Candles start in UTC here; a shift in whole hours only moves intervals longer than an hour.
+    call.params.ignore(&["timeZone"]);
+    call.params.finish()?;
+    let instrument = core.world.instrument(symbol)?;
+    let interval: Interval = name.parse().map_err(|_| ApiError::bad(-1120, "Invalid interval."))?;
+    let list = merged_klines(core, symbol, interval, (start, end), limit, now)?;
+    let row = |k: &Kline| {
+        let price = |ticks| text::price(instrument, ticks);
+        json!([
+            call.time(k.open_at),
+            price(k.open),
+            price(k.high),
+            price(k.low),
+            price(k.close),
+            text::qty(instrument, k.volume),
+            call.unit.last_before(k.open_at + interval.span()),
+            text::quote_amount(instrument, k.quote_volume),
+            k.trades,
+            text::qty(instrument, k.taker_buy),
+            text::quote_amount(instrument, k.taker_buy_quote),
+            "0",
+        ])
+    };
+    Ok(list.iter().map(row).collect::<Value>().into())
+}
+
+/// The market's candles, preceded by the made-up ones where there are any.
+fn merged_klines(
+    core: &Core,
+    symbol: Symbol,
+    interval: Interval,
+    (start, end): (Option<Timestamp>, Option<Timestamp>),
+    limit: usize,
+    now: Timestamp,
+) -> Result<Vec<Kline>, ApiError> {
+    let span = interval.span();
+    // Binance gives the first `limit` after a start, else the last `limit` before the end.
+    let real = core.world.venue.klines(symbol, interval, start, end, limit, now)?;
+    let Some(made_up) = core.made_up.get(&symbol) else { return Ok(real) };
+    let first_real = real.first().map_or(interval.open_of(now) + span, |k| k.open_at);
+    let to = end.map_or(first_real, |end| first_real.min(end + Micros(1)));
+    let mut list = match start {
+        Some(start) => {
+            let window_end = start + Micros(span.0.saturating_mul(i64::try_from(limit).unwrap_or(1_000)));
+            made_up.klines(interval, start, to.min(window_end), limit)
+        }
+        None => made_up.klines(interval, Timestamp(0), to, limit.saturating_sub(real.len())),
+    };
+    list.extend(real);
+    list.truncate(limit);
+    Ok(list)
+}
+
+pub(super) fn average(core: &Core, call: &Call, now: Timestamp) -> Result<Answer, ApiError> {
+    let symbol = call.params.symbol()?;
+    call.params.finish()?;
+    let average = core.world.venue.average(symbol, now)?;
+    Ok(match average {
+        Some(average) => json!({
+            "mins": average.minutes, "price": dec(average.price.get().round_dp(8)),
+            "closeTime": call.time(average.last_trade_at),
+        }),
+        None => json!({ "mins": 5, "price": dec(Decimal::ZERO), "closeTime": 0 }),
+    }
+    .into())
+}
+
+/// Which window a ticker is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TickerKind {
+    Day,
+    TradingDay,
+    Window,
+}
+
+pub(super) fn ticker(core: &Core, call: &Call, now: Timestamp, kind: TickerKind) -> Result<Answer, ApiError> {
+    let (symbols, single) = wanted_symbols(core, &call.params)?;
+    if kind != TickerKind::Day && call.params.peek("symbol").or(call.params.peek("symbols")).is_none() {
+        return Err(ApiError::bad(-1128, "Param 'symbol' or 'symbols' must be sent, but both were empty/null!"));
+    }
+    let mini = match call.params.text("type")? {
+        None | Some("FULL") => false,
+        Some("MINI") => true,
+        Some(_) => return Err(ApiError::bad(-1139, "Invalid ticker type.")),
+    };
+    let window = if kind == TickerKind::Window { call.params.text("windowSize")?.unwrap_or("1d") } else { "1d" };
+    let window = window_size(window)?;
+    call.params.ignore(&["timeZone", "symbolStatus"]);
+    call.params.finish()?;
+    let mut list = Vec::new();
+    for symbol in symbols {
+        let instrument = core.world.instrument(symbol)?;
+        let Some(day) = core.world.venue.ticker(symbol, now)? else { continue };
+        let figures = match kind {
+            TickerKind::Day => day,
+            TickerKind::TradingDay => {
+                narrowed(core, symbol, &day, Timestamp(now.0 - now.0.rem_euclid(86_400_000_000)), now)?
+            }
+            TickerKind::Window => narrowed(core, symbol, &day, now - window, now)?,
+        };
+        list.push(ticker_view(core, instrument, &figures, call, mini, kind == TickerKind::Day)?);
+    }
+    Ok(if single { list.pop().unwrap_or(json!({})) } else { list.into() }.into())
+}
+
+fn window_size(text: &str) -> Result<Micros, ApiError> {
+    let error = || ApiError::illegal("windowSize", "^([1-9]|[1-5][0-9])m$|^([1-9]|1[0-9]|2[0-3])h$|^[1-7]d$");
+    let (number, unit) = text.split_at(text.len().saturating_sub(1));
+    let number: i64 = number.parse().ok().filter(|n| (1..=59).contains(n)).ok_or_else(error)?;
+    match unit {
+        "m" => Ok(Micros::from_secs(number * 60)),
+        "h" if number <= 23 => Ok(Micros::from_secs(number * 3_600)),
+        "d" if number <= 7 => Ok(Micros::from_secs(number * 86_400)),
+        _ => Err(error()),
+    }
+}
+
+/// A ticker over the minutes since `from`.
+fn narrowed(core: &Core, symbol: Symbol, day: &Ticker, from: Timestamp, now: Timestamp) -> Result<Ticker, ApiError> {
+    let from = Interval::ONE_MINUTE.open_of(from);
+    let minutes = core.world.venue.klines(symbol, Interval::ONE_MINUTE, Some(from), None, 11_000, now)?;
+    let Some(first) = minutes.first() else { return Ok(*day) };
+    let mut window = *first;
+    for minute in minutes.iter().skip(1) {
+        window.high = window.high.max(minute.high);
+        window.low = window.low.min(minute.low);
+        window.close = minute.close;
+        window.volume.0 += minute.volume.0;
+        window.quote_volume += minute.quote_volume;
+        if minute.trades > 0 {
+            window.first_id = if window.trades == 0 { minute.first_id } else { window.first_id };
+            window.last_id = minute.last_id;
+            window.trades += minute.trades;
+        }
+    }
+    Ok(Ticker { open_at: from, close_at: now, window, ..*day })
+}
+
+fn ticker_view(
+    core: &Core,
+    instrument: &Instrument,
+    ticker: &Ticker,
+    call: &Call,
+    mini: bool,
+    with_book: bool,
+) -> Result<Value, ApiError> {
+    let window = &ticker.window;
+    let price = |ticks| text::price(instrument, ticks);
+    let figures = ticker_figures(instrument, ticker);
+    let mut view = json!({
+        "symbol": instrument.symbol, "openPrice": price(window.open), "highPrice": price(window.high),
+        "lowPrice": price(window.low), "lastPrice": price(window.close), "volume": text::qty(instrument, window.volume),
+        "quoteVolume": dec(figures.quote_volume), "openTime": call.time(ticker.open_at),
+        "closeTime": call.time(ticker.close_at), "firstId": window.first_id, "lastId": window.last_id,
+        "count": window.trades,
+    });
+    if !mini {
+        view["priceChange"] = json!(dec(figures.change));
+        view["priceChangePercent"] = json!(figures.change_percent.to_string());
+        view["weightedAvgPrice"] = json!(dec(figures.average));
+        if with_book {
+            let best = core.world.venue.best(instrument.symbol)?;
+            view["prevClosePrice"] = json!(price(ticker.previous_close));
+            view["lastQty"] = json!(text::qty(instrument, ticker.last_qty));
+            view["bidPrice"] = json!(price(best.bid));
+            view["bidQty"] = json!(text::qty(instrument, best.bid_qty));
+            view["askPrice"] = json!(price(best.ask));
+            view["askQty"] = json!(text::qty(instrument, best.ask_qty));
+        }
+    }
+    Ok(view)
+}
+
+/// One object, or a list, as the request named one symbol or several.
+fn one_or_list(list: Vec<Value>, single: bool) -> Answer {
+    let mut list = list;
+    if single { list.pop().unwrap_or_else(|| json!({})).into() } else { Value::from(list).into() }
+}
+
+pub(super) fn prices(core: &Core, call: &Call) -> Result<Answer, ApiError> {
+    let (symbols, single) = wanted_symbols(core, &call.params)?;
+    call.params.ignore(&["symbolStatus"]);
+    call.params.finish()?;
+    let mut list = Vec::new();
+    for symbol in symbols {
+        let instrument = core.world.instrument(symbol)?;
+        let last = core.world.venue.last_price(symbol)?.unwrap_or_default();
+        list.push(json!({ "symbol": symbol, "price": text::price(instrument, last) }));
+    }
+    Ok(one_or_list(list, single))
+}
+
+pub(super) fn book_tickers(core: &Core, call: &Call) -> Result<Answer, ApiError> {
+    let (symbols, single) = wanted_symbols(core, &call.params)?;
+    call.params.ignore(&["symbolStatus"]);
+    call.params.finish()?;
+    let mut list = Vec::new();
+    for symbol in symbols {
+        let instrument = core.world.instrument(symbol)?;
+        let best = core.world.venue.best(symbol)?;
+        list.push(json!({
+            "symbol": symbol, "bidPrice": text::price(instrument, best.bid),
+            "bidQty": text::qty(instrument, best.bid_qty), "askPrice": text::price(instrument, best.ask),
+            "askQty": text::qty(instrument, best.ask_qty),
+        }));
+    }
+    Ok(one_or_list(list, single))
+}
