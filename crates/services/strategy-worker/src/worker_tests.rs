@@ -318,6 +318,9 @@ fn an_old_update_changes_nothing() {
     let state = house.worker.snapshot();
     house.script("at 15\norder g1-l2-c0-b0 open 0.02 0.02\norder g1-l2-c0-b0 pending_new 0 0");
     assert_eq!(house.worker.snapshot(), state);
+    // The end of another order counts however late it is told; the position told with it is an old one.
+    assert_eq!(house.run("order g1-l0-c0-b0 canceled 0 0"), "order");
+    assert_eq!(house.worker.view().position, "0.05".parse().unwrap());
     // A fill may come after the end, and counts.
     let said = house.script("at 21\norder g1-l2-c0-b0 canceled 0.1 0.1");
     assert!(said.contains(": order"), "{said}");
