@@ -5,6 +5,7 @@
 //! they are given the same market.
 
 mod desk;
+mod seat;
 mod lockstep;
 mod pump;
 mod trading;
@@ -12,4 +13,5 @@ mod trading;
 pub use desk::{Apis, Desk, StartError, Stores, World};
 pub use lockstep::{Lockstep, Market};
 pub use pump::{Pump, PumpError};
+pub use seat::{Seat, Shared};
 pub use trading::Trading;
