@@ -41,23 +41,29 @@ impl StrategyWorker {
         let mut repeated = false;
         for decision in self.decisions.drain(..) {
             match decision {
-                Decision::Place(placement) if self.state.knows(placement.key) => repeated = true,
-                Decision::Place(placement) => fact.place.push(placement),
+                Decision::Place(placement) => {
+                    let key = placement.key;
+                    if self.state.knows(key) || fact.place.iter().any(|other| other.key == key) {
+                        repeated = true;
+                    } else {
+                        fact.place.push(placement);
+                    }
+                }
                 Decision::Cancel { key } => {
                     let open = self.state.orders.get(key).is_some_and(|order| !order.cancel_asked);
                     fact.cancel.extend(open.then_some(key));
                 }
             }
         }
-        if repeated {
-            // Decided before: that order stands or is over, and the strategy must believe so.
-            self.ask(StrategyEvent::Resync, now);
-            self.decisions.clear();
-        }
         fact.generation = (!fact.place.is_empty()).then_some(self.config.generation);
         if !fact.is_empty() {
             fact.change = Change::between(self.state.strategy.as_ref(), self.strategy.save());
             self.journal(&fact, now, step);
+        }
+        if repeated {
+            // Decided before: that order stands or is over, and the strategy must believe so.
+            self.ask(StrategyEvent::Resync, now);
+            self.decisions.clear();
         }
     }
 

@@ -498,7 +498,8 @@ impl Strategy for Stubborn {
             StrategyEvent::Trade(_) => {
                 let qty = nightdesk_units::Qty::new(Decimal::from(self.0));
                 let placement = Placement { key, side: Side::Buy, kind: OrderKind::Market, qty, reduces: false };
-                out.extend([Decision::Place(placement), Decision::Cancel { key }]);
+                let larger = Placement { qty: nightdesk_units::Qty::new(Decimal::from(self.0 + 1)), ..placement };
+                out.extend([Decision::Place(placement), Decision::Place(larger), Decision::Cancel { key }]);
             }
             StrategyEvent::Order(_) => out.push(Decision::Cancel { key }),
             _ => {}
