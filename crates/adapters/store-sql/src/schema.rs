@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Row as _};
 
 use crate::dialect::Dialect;
 use crate::error::store_error;
-use crate::text::{create_table, names, quoted};
+use crate::text::{create_table, quoted};
 
 /// Version of the tables that every store has.
 const LAYOUT: u32 = 1;
@@ -151,8 +151,10 @@ async fn change(
 /// A projection that lacks a column is found here and not by the first commit.
 async fn check(connection: &mut SqliteConnection, schema: &Schema, place: &str) -> Result<(), StoreError> {
     for table in schema.tables {
-        let columns = names(table.columns.iter().map(|column| column.name));
-        let sql = format!("SELECT {columns} FROM {} LIMIT 0", quoted(table.name));
+        // With the table's name before it: SQLite takes a lone quoted name that is no column's for a string.
+        let name = quoted(table.name);
+        let columns: Vec<_> = table.columns.iter().map(|column| format!("{name}.{}", quoted(column.name))).collect();
+        let sql = format!("SELECT {} FROM {name} LIMIT 0", columns.join(", "));
         sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut *connection).await.map_err(|error| {
             let detail = format!("table {} is not as version {} says: {error}", table.name, schema.version);
             StoreError::Corrupt { place: place.to_owned(), detail }

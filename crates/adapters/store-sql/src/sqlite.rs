@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use nightdesk_store::{Answer, Batch, JournalRow, Recovered, Schema, Select, Store, StoreError, Value, limits};
 use nightdesk_units::Timestamp;
-use tokio::sync::{Mutex, mpsc, oneshot};
+use sqlx::Connection;
+use tokio::sync::{Mutex, OwnedMappedMutexGuard, OwnedMutexGuard, mpsc, oneshot};
 
 use crate::chunk::Statements;
 use crate::dialect::SQLITE;
@@ -17,6 +18,8 @@ use crate::writer::{Job, Writer};
 /// Commits that may wait for the writer. A service asks for one at a time.
 const WAITING_MAX: usize = 16;
 
+type Reading = OwnedMappedMutexGuard<Option<Reader>, Reader>;
+
 /// A service's store in an SQLite file. Must be opened inside a tokio runtime.
 ///
 /// After a failed commit nothing of its batch is visible and the next one may succeed: a full disk that has room again
@@ -24,7 +27,8 @@ const WAITING_MAX: usize = 16;
 pub struct SqliteStore {
     place: String,
     jobs: Option<mpsc::Sender<Job>>,
-    reader: Arc<Mutex<Reader>>,
+    /// `None` once closed.
+    reader: Arc<Mutex<Option<Reader>>>,
 }
 
 impl SqliteStore {
@@ -45,7 +49,7 @@ impl SqliteStore {
         let place = opener.place.clone();
         let writer = Writer { opener, statements: Statements::new(&SQLITE, schema), connection: Some(connection) };
         tokio::spawn(writer.run(waiting));
-        Ok(Self { place, jobs: Some(jobs), reader: Arc::new(Mutex::new(reader)) })
+        Ok(Self { place, jobs: Some(jobs), reader: Arc::new(Mutex::new(Some(reader))) })
     }
 
     /// Opens `folder/SERVICE.sqlite` for reading only, also while its service runs: all reads see it as it was now.
@@ -64,11 +68,15 @@ impl SqliteStore {
         // The first read inside it settles what the transaction sees.
         schema::check_only(&mut connection, &SQLITE, schema, &opener.place).await?;
         let reader = Reader { connection, place: opener.place.clone() };
-        Ok(Self { place: opener.place, jobs: None, reader: Arc::new(Mutex::new(reader)) })
+        Ok(Self { place: opener.place, jobs: None, reader: Arc::new(Mutex::new(Some(reader))) })
     }
 
-    /// Ends the writer and resolves when it has closed the file. Commits asked for before are done first.
+    /// Resolves when the file is closed and its log tidied away. Commits asked for before are done first.
     pub async fn close(&self) {
+        if let Some(reader) = self.reader.lock().await.take() {
+            // Nothing can be lost by a reader.
+            drop(reader.connection.close().await);
+        }
         let (answer, closed) = oneshot::channel();
         if let Some(jobs) = &self.jobs
             && jobs.send(Job::Close(answer)).await.is_ok()
@@ -76,6 +84,12 @@ impl SqliteStore {
             // An error means that it had ended already.
             drop(closed.await);
         }
+    }
+
+    /// The connection that reads, when nobody else reads.
+    fn reader(&self) -> impl Future<Output = Result<Reading, StoreError>> + Send + use<> {
+        let (reader, closed) = (Arc::clone(&self.reader), self.unavailable("it has been closed"));
+        async move { OwnedMutexGuard::try_map(reader.lock_owned().await, Option::as_mut).map_err(|_| closed) }
     }
 
     fn unavailable(&self, detail: &str) -> StoreError {
@@ -97,8 +111,8 @@ impl SqliteStore {
 
 impl Store for SqliteStore {
     fn recover(&self) -> Answer<Recovered> {
-        let reader = Arc::clone(&self.reader);
-        Box::pin(async move { reader.lock().await.recover().await })
+        let reader = self.reader();
+        Box::pin(async move { reader.await?.recover().await })
     }
 
     fn commit(&self, batch: Batch) -> Answer<()> {
@@ -108,18 +122,18 @@ impl Store for SqliteStore {
     }
 
     fn journal(&self, stream: &str, after: u64, limit: usize) -> Answer<Vec<JournalRow>> {
-        let (reader, stream) = (Arc::clone(&self.reader), stream.to_owned());
-        Box::pin(async move { reader.lock().await.journal(&stream, after, limit).await })
+        let (reader, stream) = (self.reader(), stream.to_owned());
+        Box::pin(async move { reader.await?.journal(&stream, after, limit).await })
     }
 
     fn select(&self, select: Select) -> Answer<Vec<Vec<Value>>> {
-        let reader = Arc::clone(&self.reader);
-        Box::pin(async move { reader.lock().await.select(&select).await })
+        let reader = self.reader();
+        Box::pin(async move { reader.await?.select(&select).await })
     }
 
     fn oldest_outbox(&self) -> Answer<Option<Timestamp>> {
-        let reader = Arc::clone(&self.reader);
-        Box::pin(async move { reader.lock().await.oldest_outbox().await })
+        let reader = self.reader();
+        Box::pin(async move { reader.await?.oldest_outbox().await })
     }
 }
 
