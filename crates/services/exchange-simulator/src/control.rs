@@ -148,11 +148,11 @@ async fn add_fault(State(gateway): Shared, body: String) -> Answer {
             }
             FaultKind::ServerShutdown { grace_ms } => {
                 let told = gateway.told();
-                gateway.hub.announce_shutdown(|unit| unit.of(told));
+                let old = gateway.hub.announce_shutdown(|unit| unit.of(told));
                 let (hub, grace) = (Arc::clone(&gateway.hub), Duration::from_millis(*grace_ms));
                 tokio::spawn(async move {
                     tokio::time::sleep(grace).await;
-                    hub.cut(crate::faults::StreamKind::All, false);
+                    hub.cut_these(&old);
                 });
                 ids.push(json!({ "shutdown_in_ms": grace_ms }));
             }

@@ -204,14 +204,24 @@ impl Hub {
         hit.filter(|c| c.out.try_send(Outgoing::Cut(reset)).is_ok()).count()
     }
 
-    /// Tells every connection that the server goes down.
-    pub(crate) fn announce_shutdown(&self, at: impl Fn(TimeUnit) -> i64) {
+    /// Tells every connection that its server goes down; gives them. Whoever connects afterwards is on another server.
+    pub(crate) fn announce_shutdown(&self, at: impl Fn(TimeUnit) -> i64) -> BTreeSet<u64> {
         let registry = self.registry();
         for connection in registry.connections.values() {
             let event = format!("{{\"e\":\"serverShutdown\",\"E\":{}}}", at(connection.unit));
             let text = if connection.api { format!("{{\"event\":{event}}}") } else { event };
             // A connection whose queue is full is on its way out anyway.
             let _ = connection.out.try_send(Outgoing::Text(text.into()));
+        }
+        registry.connections.keys().copied().collect()
+    }
+
+    /// Cuts those of `ids` that are still there.
+    pub(crate) fn cut_these(&self, ids: &BTreeSet<u64>) {
+        let registry = self.registry();
+        for connection in ids.iter().filter_map(|id| registry.connections.get(id)) {
+            // A connection whose queue is full is on its way out anyway.
+            let _ = connection.out.try_send(Outgoing::Cut(false));
         }
     }
 
