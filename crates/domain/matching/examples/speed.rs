@@ -217,7 +217,12 @@ fn main() {
         replay("recording, all events, quiet, no orders", &events, false, 0);
         replay("recording, quotes only, quiet, no orders", &only(|e| matches!(e, MarketEvent::Quote(_))), false, 0);
         replay("recording, trades only, quiet, no orders", &only(|e| matches!(e, MarketEvent::Trade(_))), false, 0);
-        replay("recording, depth only, quiet, no orders", &only(|e| !matches!(e, MarketEvent::Quote(_) | MarketEvent::Trade(_))), false, 0);
+        replay(
+            "recording, depth only, quiet, no orders",
+            &only(|e| !matches!(e, MarketEvent::Quote(_) | MarketEvent::Trade(_))),
+            false,
+            0,
+        );
         replay("recording, all events, published, no orders", &events, true, 0);
         replay("recording, all events, quiet, order every 10 quotes", &events, false, 10);
     }
