@@ -235,6 +235,21 @@ mod faults {
     }
 
     #[test]
+    fn the_log_stays_small_however_much_is_written() {
+        run(async {
+            let folder = Folder::new();
+            let store = open(&folder).await;
+            for version in 1..=300 {
+                let mut batch = facts(version..=version);
+                batch.journal[0].body = "x".repeat(50_000);
+                store.commit(batch).await.unwrap();
+            }
+            let log = std::fs::metadata(folder.0.join("core-engine.sqlite-wal")).unwrap().len();
+            assert!(log < 6_000_000, "{log} bytes of log after 15 MB");
+        });
+    }
+
+    #[test]
     fn a_batch_whose_asker_has_gone_is_committed_all_the_same() {
         run(async {
             let folder = Folder::new();
