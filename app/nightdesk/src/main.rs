@@ -1,2 +1,23 @@
-//! (soon)
-fn main() {}
+//! The command line: one process that trades, and everything an operator asks of it.
+
+mod api;
+mod backtest;
+mod cli;
+mod client;
+mod config;
+mod data;
+mod exchange;
+mod record;
+mod replay;
+mod settings;
+mod summary;
+mod up;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    cli::run(cli::Cli::parse())
+}

@@ -12,6 +12,6 @@ mod trading;
 
 pub use desk::{Apis, Desk, StartError, Stores, World};
 pub use lockstep::{Lockstep, Market};
-pub use pump::{Pump, PumpError};
+pub use pump::{Outside, Pump, PumpError};
 pub use seat::{Seat, Shared};
 pub use trading::Trading;

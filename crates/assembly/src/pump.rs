@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use futures_util::future::{BoxFuture, FutureExt};
 use nightdesk_capital_manager::CapitalManager;
-use nightdesk_core_engine::CoreEngine;
+use nightdesk_core_engine::{CoreEngine, View};
 use nightdesk_env::{Env, VirtualClock};
 use nightdesk_exchange::{Events, Exchange, ExchangeEvent};
 use nightdesk_exchange_connector::{ExchangeConnector, Gauges};
@@ -88,6 +88,18 @@ impl<S: Service> Seat<S> {
     }
 }
 
+/// What a pump's services reach.
+pub struct Outside {
+    /// An exchange that answers at once.
+    pub exchange: Arc<dyn Exchange>,
+    /// What it says unasked.
+    pub events: Box<dyn Events>,
+    /// Where forgotten orders are looked up: nowhere, so an empty store will do.
+    pub store: Arc<dyn Store>,
+    /// Never used.
+    pub emergency: Arc<dyn EmergencyJournal>,
+}
+
 /// The services and what lies between them.
 pub struct Pump {
     clock: VirtualClock,
@@ -105,17 +117,10 @@ pub struct Pump {
 }
 
 impl Pump {
-    /// Puts the services over `exchange`. `env.clock` must be `clock`.
-    pub fn new(
-        trading: &Trading,
-        env: Env,
-        clock: VirtualClock,
-        exchange: Arc<dyn Exchange>,
-        events: Box<dyn Events>,
-        store: Arc<dyn Store>,
-        emergency: Arc<dyn EmergencyJournal>,
-        keep_journal: bool,
-    ) -> Self {
+    /// Puts the services over `outside`. `env.clock` must be `clock`.
+    #[must_use]
+    pub fn new(trading: &Trading, env: Env, clock: VirtualClock, outside: Outside, keep_journal: bool) -> Self {
+        let Outside { exchange, events, store, emergency } = outside;
         let window = trading.connector.recv_window;
         let connector = ExchangeConnector::new(trading.connector.clone(), Arc::new(Gauges::default()));
         let to_exchange = nightdesk_exchange_connector::performer(env, exchange, Arc::clone(&store), window);
@@ -151,10 +156,10 @@ impl Pump {
         rows
     }
 
-    /// core-engine, to look at.
+    /// How things stand.
     #[must_use]
-    pub fn core(&self) -> &CoreEngine {
-        &self.core.service
+    pub fn view(&self) -> View {
+        self.core.service.view(&self.turn())
     }
 
     fn turn(&self) -> Turn {

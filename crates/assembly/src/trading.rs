@@ -16,7 +16,9 @@ pub struct Trading {
 }
 
 impl Trading {
-    pub(crate) fn capital(&self) -> nightdesk_capital_manager::Config {
+    /// capital-manager's settings.
+    #[must_use]
+    pub fn capital(&self) -> nightdesk_capital_manager::Config {
         nightdesk_capital_manager::Config { rules: self.rules.clone(), epoch: self.core.epoch }
     }
 }

@@ -313,6 +313,7 @@ impl<S: Service + Send> Shell<S> {
     async fn turn(&mut self, intake: Intake<S::Event>) -> Result<(), ShellError> {
         // A lockstep run must not take the wait for the commit for rest.
         let _busy = Busy::new(&self.ports.env.activity);
+        self.ports.status.begin();
         let turn = self.now_turn();
         let inputs = intake.inputs() + intake.market.len();
         let mut acks = Vec::with_capacity(intake.deliveries.len());
@@ -428,6 +429,7 @@ impl<S: Service + Send> Shell<S> {
                         self.ports.status.set_storage(StorageState::Failed);
                         self.service.storage(false);
                     }
+                    self.ports.status.waits();
                     self.emergencies().await;
                 }
                 Err(source) => {

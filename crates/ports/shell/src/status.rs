@@ -24,6 +24,8 @@ pub struct Status {
     commits: AtomicU64,
     inputs: AtomicU64,
     journal_version: AtomicU64,
+    begun: AtomicU64,
+    ended: AtomicU64,
 }
 
 impl Status {
@@ -70,7 +72,24 @@ impl Status {
         self.journal_version.load(Ordering::Relaxed)
     }
 
+    /// Turns begun and turns ended: a shell that has begun one and shows the same figures for long is stuck.
+    #[must_use]
+    pub fn progress(&self) -> (u64, u64) {
+        (self.begun.load(Ordering::Relaxed), self.ended.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn begin(&self) {
+        self.begun.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Waiting for a store that takes no writes is work too.
+    pub(crate) fn waits(&self) {
+        self.begun.fetch_add(1, Ordering::Relaxed);
+        self.ended.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(crate) fn turned(&self, now: Timestamp, oldest_outbox: Option<Timestamp>, inputs: usize) {
+        self.ended.fetch_add(1, Ordering::Relaxed);
         self.last_turn.store(now.0, Ordering::Relaxed);
         self.oldest_outbox.store(oldest_outbox.map_or(0, |at| at.0), Ordering::Relaxed);
         self.inputs.fetch_add(inputs as u64, Ordering::Relaxed);

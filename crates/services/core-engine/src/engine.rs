@@ -425,6 +425,22 @@ impl Service for CoreEngine {
 
 }
 
+/// The projection rows that a journal leads to, for whoever checks a store against it. Later rows replace earlier ones
+/// with the same key.
+///
+/// # Errors
+/// `RestoreError` when the journal does not make sense.
+pub fn replay_rows(config: Config, journal: &[JournalRow]) -> Result<Vec<Row>, RestoreError> {
+    let mut engine = CoreEngine::new(config);
+    let mut rows = Vec::new();
+    // In parts, so that finished orders are forgotten on the way as they are live.
+    for part in journal.chunks(4_096) {
+        engine.restore(None, part)?;
+        engine.rows(&mut rows);
+    }
+    Ok(rows)
+}
+
 #[cfg(test)]
 #[path = "engine_tests.rs"]
 mod tests;

@@ -4,7 +4,7 @@ use nightdesk_capital::{Mode, Performance, Percent};
 use nightdesk_platform::kpi;
 use nightdesk_positions::Figures;
 use nightdesk_shell::Turn;
-use nightdesk_units::{InstanceId, Money, Price, Qty, Symbol, Timestamp};
+use nightdesk_units::{Asset, InstanceId, Money, Price, Qty, Symbol, Timestamp};
 use nightdesk_wire::{AccountView, Message, Queue, RunState};
 use serde::Serialize;
 
@@ -15,6 +15,8 @@ use crate::engine::{CoreEngine, Out};
 pub struct View {
     /// As of.
     pub at: Timestamp,
+    /// What it is reckoned in.
+    pub currency: Asset,
     /// What may be sent.
     pub mode: Mode,
     /// The portfolio.
@@ -27,6 +29,8 @@ pub struct View {
     pub open_orders: usize,
     /// Orders whose fate is unknown.
     pub in_doubt: usize,
+    /// Orders whose next word is not known yet: not sent, not answered, in doubt, or with executions to be fetched.
+    pub unsettled: usize,
     /// Instruments left alone, and why.
     pub quarantine: Vec<(Symbol, String)>,
     /// Why no new risk can be taken, by instrument; empty when it can.
@@ -77,7 +81,8 @@ pub struct PositionView {
 
 impl CoreEngine {
     /// How things stand.
-    pub(crate) fn view(&self, turn: &Turn) -> View {
+    #[must_use]
+    pub fn view(&self, turn: &Turn) -> View {
         let durable = &self.durable;
         let strategies = self.config.instances.iter().map(|known| {
             let state = durable.strategies.get(&known.instance);
@@ -94,14 +99,19 @@ impl CoreEngine {
         let held_back = self.config.symbols().into_iter();
         let held_back = held_back.filter_map(|symbol| Some((symbol, self.may_add_risk(turn, symbol).err()?)));
         let in_doubt = |entry: &&crate::state::Entry| entry.order.status == nightdesk_orders::Status::InDoubt;
+        let unsettled = |entry: &&crate::state::Entry| {
+            entry.order.status != nightdesk_orders::Status::Open || entry.order.reported > entry.order.filled
+        };
         View {
             at: turn.now,
+            currency: self.config.quote,
             mode: durable.mode.clone(),
             portfolio: durable.portfolio.figures(None).ok(),
             strategies: strategies.collect(),
             positions: self.positions(),
             open_orders: durable.active.len(),
             in_doubt: durable.active_orders().filter(in_doubt).count(),
+            unsettled: durable.active_orders().filter(unsettled).count(),
             quarantine: durable.quarantine.iter().map(|(symbol, reason)| (*symbol, reason.clone())).collect(),
             held_back: held_back.collect(),
             reconciled_at: self.reconciler.last_good(),

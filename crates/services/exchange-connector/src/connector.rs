@@ -327,6 +327,21 @@ impl NewOrderKey {
     }
 }
 
+/// The projection rows that a journal leads to, for whoever checks a store against it. Later rows replace earlier ones
+/// with the same key.
+///
+/// # Errors
+/// `RestoreError` when the journal does not make sense.
+pub fn replay_rows(config: Config, journal: &[JournalRow]) -> Result<Vec<Row>, RestoreError> {
+    let mut connector = ExchangeConnector::new(config, Arc::new(Gauges::default()));
+    let mut rows = Vec::new();
+    for part in journal.chunks(4_096) {
+        connector.restore(None, part)?;
+        connector.rows(&mut rows);
+    }
+    Ok(rows)
+}
+
 #[cfg(test)]
 #[path = "connector_tests.rs"]
 mod tests;

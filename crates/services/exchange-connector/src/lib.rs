@@ -18,7 +18,7 @@ mod resolve;
 mod tables;
 
 pub use config::Config;
-pub use connector::ExchangeConnector;
+pub use connector::{ExchangeConnector, replay_rows};
 pub use effect::{Effect, Event, performer};
 pub use gauges::Gauges;
 pub use tables::SCHEMA;

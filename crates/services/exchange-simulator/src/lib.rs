@@ -27,7 +27,7 @@ mod limits;
 pub mod market;
 mod net;
 mod params;
-mod record;
+pub mod record;
 mod rest;
 mod start;
 mod text;

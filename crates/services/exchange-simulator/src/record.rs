@@ -20,7 +20,7 @@ use nightdesk_units::Timestamp;
 use serde_json::{Value, json};
 
 /// Writes the lines of `event`; `sequence` is the last one used.
-pub(crate) fn write(event: &VenueEvent, sequence: &mut u64, name: impl Fn(u32) -> String, out: &mut Vec<u8>) {
+pub fn write(event: &VenueEvent, sequence: &mut u64, name: impl Fn(u32) -> String, out: &mut Vec<u8>) {
     let mut line = |at: Timestamp, account: String, mut fields: Value| {
         *sequence += 1;
         fields["sequence"] = json!(*sequence);

@@ -152,6 +152,24 @@ impl ExchangeSimulator {
         result.ok().flatten().unwrap_or_else(died)
     }
 
+    /// Stops the market, or lets it go on; requests are served either way.
+    ///
+    /// # Errors
+    /// When the exchange has ended.
+    pub async fn pause(&self, paused: bool) -> Result<(), String> {
+        let done = self.gateway.engine.call(move |core, _| core.paused = paused).await;
+        done.map_err(|_| "the exchange has ended".to_owned())
+    }
+
+    /// How many recorded messages have been played, and whether that was all of them.
+    ///
+    /// # Errors
+    /// When the exchange has ended.
+    pub async fn played(&self) -> Result<(u64, bool), String> {
+        let position = self.gateway.engine.call(|core, _| (core.world.position.played, core.world.position.ended)).await;
+        position.map_err(|_| "the exchange has ended".to_owned())
+    }
+
     /// Closes in order: streams end, waiting requests are answered, a last snapshot is written.
     ///
     /// # Errors

@@ -1,0 +1,88 @@
+//! The exchange that `up` trades on: one within this process, or one somewhere else.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use nightdesk_env::Entropy;
+use nightdesk_exchange_binance::{ApiKey, Binance, BinanceEvents, Config as BinanceConfig, Endpoints, Streams};
+use nightdesk_exchange_simulator::{Balance, Config as SimulatorConfig, ExchangeSimulator, KeySpec, MarketSource};
+use nightdesk_platform::{PlatformError, Secret, Secrets};
+use nightdesk_platform_local::SecretsFile;
+
+use crate::cli::{Speed, UpArgs};
+use crate::config::{Config, ExchangeKind};
+
+/// The API key of the configuration's exchange as text `ID:SECRET`; the embedded simulator's is made on first use.
+pub(crate) async fn api_key(config: &Config, secrets: &SecretsFile, entropy: &dyn Entropy) -> anyhow::Result<Secret> {
+    match secrets.get(&config.exchange.secret).await {
+        Ok(secret) => Ok(secret),
+        Err(PlatformError::NoSecret { .. }) if config.exchange.kind == ExchangeKind::Simulator => {
+            let mut bytes = [0; 48];
+            entropy.fill(&mut bytes);
+            let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            let (id, secret) = hex.split_at(32);
+            let secret = Secret::new(format!("{id}:{secret}"));
+            secrets.set(&config.exchange.secret, &secret)?;
+            Ok(secret)
+        }
+        Err(error) => Err(error).context("the exchange's API key"),
+    }
+}
+
+fn split(secret: &Secret) -> anyhow::Result<(String, String)> {
+    let text = secret.expose_str().context("the API key is no text")?;
+    let (id, secret) = text.split_once(':').context("the API key must be written as ID:SECRET (or ID:PEM)")?;
+    Ok((id.to_owned(), secret.to_owned()))
+}
+
+/// Starts the embedded simulator, which keeps its state in `DATA_DIR/exchange`.
+pub(crate) async fn simulator(
+    config: &Config,
+    args: &UpArgs,
+    dir: &Path,
+    key: &Secret,
+) -> anyhow::Result<ExchangeSimulator> {
+    let key = key.expose_str().context("the API key is no text")?;
+    let mut simulator = SimulatorConfig::new(vec![key.parse::<KeySpec>()?]);
+    if let Some(listen) = args.exchange_listen {
+        simulator.listen = listen;
+    }
+    simulator.seed = args.seed;
+    simulator.data_dir = Some(dir.join("exchange"));
+    simulator.balances = balances(config)?;
+    simulator.market = if args.replay.is_empty() {
+        MarketSource::Synthetic { symbols: config.symbols()? }
+    } else {
+        let speed = match args.speed {
+            Speed::Times(times) => nightdesk_exchange_simulator::Speed::Times(times),
+            Speed::Max => nightdesk_exchange_simulator::Speed::Max,
+        };
+        MarketSource::Replay { files: args.replay.clone(), speed }
+    };
+    ExchangeSimulator::start(simulator).await.context("the embedded exchange")
+}
+
+/// What the account of a simulated exchange owns at first.
+pub(crate) fn balances(
+    config: &Config,
+) -> anyhow::Result<Vec<(nightdesk_units::Asset, nightdesk_units::Qty)>> {
+    let parsed = config.exchange.balances.iter().map(|text| text.parse::<Balance>());
+    let parsed = parsed.map(|balance| balance.map(|balance| (balance.asset, balance.amount)));
+    Ok(parsed.collect::<Result<_, _>>()?)
+}
+
+/// Connects to an exchange by its protocol.
+pub(crate) fn connect(
+    config: &Config,
+    endpoints: Endpoints,
+    key: &Secret,
+) -> anyhow::Result<(Arc<Binance>, BinanceEvents)> {
+    let (id, secret) = split(key)?;
+    let key = ApiKey::from_secret(&id, &secret)?;
+    let mut binance = BinanceConfig::new(endpoints, config.symbols()?);
+    binance.requests_per_second = config.exchange.requests_per_second;
+    // The services decide on quotes and trades; the book is asked for where it is needed.
+    binance.streams = Streams { quotes: true, trades: true, depth: false, candles: Vec::new() };
+    Ok(Binance::connect(binance, key)?)
+}

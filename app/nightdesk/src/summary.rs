@@ -1,0 +1,186 @@
+//! What `up` says when it ends: what was traded, and whether it all adds up.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use nightdesk_assembly::{Apis, Stores};
+use nightdesk_core_engine::{Event, Reply, Request, Response, View, tables};
+use nightdesk_exchange_connector::Gauges;
+use nightdesk_host::{Failure, Host, Status, output};
+use nightdesk_store::{Select, Value};
+use serde::Serialize;
+
+use crate::verify::{Report, verify};
+
+/// How long orders under way may take to settle at the end.
+const SETTLE: Duration = Duration::from_secs(4);
+
+/// Gathers figures while the services stop; clones share it.
+#[derive(Clone)]
+pub(crate) struct Summary {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    host: Host,
+    dir: PathBuf,
+    json: bool,
+    watched: Mutex<Option<Watched>>,
+    view: Mutex<Option<View>>,
+}
+
+struct Watched {
+    gauges: Arc<Gauges>,
+    stores: Stores,
+}
+
+/// The summary as it is printed.
+#[derive(Debug, Serialize)]
+struct Printed {
+    market_messages: u64,
+    intents: u64,
+    orders: u64,
+    fills: u64,
+    trades: u64,
+    equity: Option<String>,
+    pnl: Option<String>,
+    strategies: Vec<Traded>,
+    mode: Option<String>,
+    quarantine: Vec<String>,
+    seconds: f64,
+    data_dir: PathBuf,
+    verify: String,
+    verify_report: Report,
+}
+
+#[derive(Debug, Serialize)]
+struct Traded {
+    instance: String,
+    strategy: String,
+    intents: u64,
+    fills: u64,
+    pnl: Option<String>,
+}
+
+/// What the database says was done.
+#[derive(Debug, Default)]
+struct Counts {
+    intents: u64,
+    orders: u64,
+    trades: u64,
+    fills: u64,
+    by_instance: std::collections::BTreeMap<String, (u64, u64)>,
+}
+
+impl Summary {
+    pub(crate) fn new(host: &Host, dir: PathBuf, json: bool) -> Self {
+        let inner = Inner { host: host.clone(), dir, json, watched: Mutex::default(), view: Mutex::default() };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The services have started.
+    pub(crate) fn watch(&self, apis: &Apis, stores: &Stores) {
+        let watched = Watched { gauges: Arc::clone(&apis.gauges), stores: stores.clone() };
+        *self.inner.watched.lock().unwrap_or_else(PoisonError::into_inner) = Some(watched);
+    }
+
+    /// Waits until no order is under way, within reason, and takes a last look at core-engine. To be called before the
+    /// services stop and after nothing new can come.
+    pub(crate) async fn settle(&self, apis: &Apis) {
+        let end = tokio::time::Instant::now() + SETTLE;
+        loop {
+            let (reply, answer) = Reply::channel();
+            if !apis.core.send(Event::Request(Request::View, reply)).await {
+                return;
+            }
+            let Ok(Ok(Response::View(view))) = tokio::time::timeout(Duration::from_secs(1), answer.recv()).await else {
+                return;
+            };
+            let unsettled = view.unsettled;
+            *self.inner.view.lock().unwrap_or_else(PoisonError::into_inner) = Some(*view);
+            if unsettled == 0 || tokio::time::Instant::now() >= end {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Prints the summary; everything has stopped.
+    pub(crate) async fn print(self) -> Result<(), Failure> {
+        let watched = self.inner.watched.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // Nothing was started: whatever failed has been said.
+        let Some(Watched { gauges, stores }) = watched else { return Ok(()) };
+        let counts = count(&stores).await?;
+        drop(stores);
+        let view = self.inner.view.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let report = verify(&self.inner.dir, None).await?;
+        let differences = report.differences;
+        let printed = self.printed(&gauges, &counts, view.as_ref(), report);
+        if self.inner.json {
+            output::json(&printed)?;
+        } else {
+            output::to_stderr(&format!(
+                "{} market messages, {} intents, {} orders, {} fills, {} trades; equity {}; verify: {}\n",
+                printed.market_messages,
+                printed.intents,
+                printed.orders,
+                printed.fills,
+                printed.trades,
+                printed.equity.as_deref().unwrap_or("unknown"),
+                printed.verify,
+            ));
+        }
+        if differences > 0 {
+            return Err(Failure::new(Status::No, format!("verify found {differences} differences")));
+        }
+        Ok(())
+    }
+
+    fn printed(&self, gauges: &Gauges, counts: &Counts, view: Option<&View>, report: Report) -> Printed {
+        let strategies = view.iter().flat_map(|view| &view.strategies).map(|strategy| {
+            let instance = strategy.instance.to_string();
+            let (intents, fills) = counts.by_instance.get(&instance).copied().unwrap_or_default();
+            let pnl = strategy.figures.as_ref().map(|figures| figures.pnl.rounded(8).to_string());
+            Traded { instance, strategy: strategy.strategy.clone(), intents, fills, pnl }
+        });
+        let portfolio = view.and_then(|view| view.portfolio.as_ref());
+        Printed {
+            market_messages: gauges.figures().market_messages,
+            intents: counts.intents,
+            orders: counts.orders,
+            fills: counts.fills,
+            trades: counts.trades,
+            equity: portfolio.map(|figures| figures.equity.rounded(8).to_string()),
+            pnl: portfolio.map(|figures| figures.pnl.rounded(8).to_string()),
+            strategies: strategies.collect(),
+            mode: view.map(|view| view.mode.level.to_string()),
+            quarantine: view.iter().flat_map(|v| &v.quarantine).map(|(s, reason)| format!("{s}: {reason}")).collect(),
+            seconds: self.inner.host.uptime().as_secs_f64(),
+            data_dir: self.inner.dir.clone(),
+            verify: report.verdict.clone(),
+            verify_report: report,
+        }
+    }
+}
+
+async fn count(stores: &Stores) -> Result<Counts, Failure> {
+    let mut counts = Counts::default();
+    let everything = usize::MAX >> 1;
+    for values in stores.core.select(Select::from(&tables::ORDERS, everything)).await? {
+        let column = |name: &str| {
+            let index = tables::ORDERS.columns.iter().position(|column| column.name == name);
+            index.and_then(|index| values.get(index)).and_then(Value::as_str).unwrap_or_default()
+        };
+        counts.intents += 1;
+        counts.orders += u64::from(!matches!(column("status"), "abandoned" | "requested"));
+        counts.trades += u64::from(column("status") == "filled");
+        counts.by_instance.entry(column("instance").to_owned()).or_default().0 += 1;
+    }
+    for values in stores.core.select(Select::from(&tables::FILLS, everything)).await? {
+        counts.fills += 1;
+        let instance = values.get(3).and_then(Value::as_str).unwrap_or_default();
+        counts.by_instance.entry(instance.to_owned()).or_default().1 += 1;
+    }
+    Ok(counts)
+}

@@ -1,0 +1,219 @@
+//! `nightdesk up`: all services in this process, over the exchange's own protocol.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use nightdesk_assembly::{Apis, Desk, Stores, World};
+use nightdesk_bus_local::LocalBus;
+use nightdesk_core_engine::{Event, Reply, Request};
+use nightdesk_env::{Env, NoActivity};
+use nightdesk_host::http::{Heartbeat, Server, ServerOptions, State};
+use nightdesk_host::{Failure, Host, RunFile, Status};
+use nightdesk_platform::EmergencyJournal;
+use nightdesk_platform_local::{DataDir, EmergencyFile, OsEntropy, SecretsFile, SystemClock};
+use nightdesk_shell::StorageState;
+
+use crate::cli::UpArgs;
+use crate::config::Config;
+use crate::summary::Summary;
+use crate::{api, client, data, exchange, replay};
+
+/// How old a service's last turn may be before the process counts as stuck.
+const HEARTBEAT: Duration = Duration::from_secs(10);
+
+/// Wires everything and lets it run.
+pub(crate) async fn run(host: Host, args: UpArgs) -> Result<(), Failure> {
+    let config = read_config(&args)?;
+    let dir = data::data_dir(args.ask.data_dir.as_deref())?;
+    let lock = DataDir::open(&dir).map_err(|error| Failure::new(Status::TryAgain, error))?;
+    data::keep_config(&dir, &config)?;
+    let env = Env { clock: Arc::new(SystemClock::new()), entropy: Arc::new(OsEntropy::new()), activity: Arc::new(NoActivity) };
+    let secrets = SecretsFile::open(&dir)?;
+    let key = exchange::api_key(&config, &secrets, &*env.entropy).await?;
+    let summary = Summary::new(&host, dir.clone(), args.ask.json);
+    // Registered first, so that it comes last: after everything has stopped.
+    let (closing, keep) = (summary.clone(), lock);
+    host.on_drain("summary", move || async move {
+        drop(keep);
+        closing.print().await
+    });
+    let mut embedded = None;
+    let endpoints = match config.endpoints() {
+        Some(endpoints) => endpoints,
+        None => {
+            let simulator = exchange::simulator(&config, &args, &dir, &key).await?;
+            let endpoints = nightdesk_exchange_binance::Endpoints::simulator(&simulator.address().to_string());
+            embed(&host, simulator.clone(), &args);
+            embedded = Some(simulator);
+            endpoints
+        }
+    };
+    let trading = config.trading()?;
+    let stores = data::open_stores(&dir, &trading).await?;
+    let emergency: Arc<dyn EmergencyJournal> = Arc::new(EmergencyFile::open(&dir.join("emergency.journal"))?);
+    let (binance, events) = exchange::connect(&config, endpoints, &key)?;
+    let bus = LocalBus::new(Arc::clone(&env.activity));
+    let world = World {
+        env: env.clone(),
+        bus: Arc::new(bus),
+        exchange: binance,
+        events: Box::new(events),
+        stores: stores.clone(),
+        emergency: Arc::clone(&emergency),
+    };
+    let desk = Desk::start(&trading, world).await?;
+    summary.watch(&desk.apis, &stores);
+    let apis = desk.apis.clone();
+    register(&host, desk);
+    let settle = summary.clone();
+    let asked = apis.clone();
+    host.on_drain("orders under way", move || async move {
+        // A market that stands still fills nothing more: what is under way can come to its end.
+        if let Some(simulator) = embedded {
+            simulator.pause(true).await?;
+        }
+        settle.settle(&asked).await;
+        Ok::<(), Failure>(())
+    });
+    hand_over(&apis, &*emergency, &dir, &env).await?;
+    serve(&host, &args, &config, &dir, &apis, &stores, &env)?;
+    if let Some(limit) = args.run_for {
+        let stopper = host.clone();
+        host.job("time limit", async move {
+            tokio::time::sleep(limit).await;
+            stopper.stop("the time given by --for is over");
+            Ok::<(), Failure>(())
+        });
+    }
+    Ok(())
+}
+
+/// The configuration, with the symbols of a recording where one is played.
+pub(crate) fn read_config(args: &UpArgs) -> Result<Config, Failure> {
+    let mut config = Config::read(args.config.as_deref())?;
+    if !args.replay.is_empty() {
+        config.trade_only(&replay::symbols(&args.replay)?);
+    }
+    Ok(config)
+}
+
+/// Keeps the embedded exchange alive for as long as the services, and stops the process when its recording ends.
+fn embed(host: &Host, simulator: nightdesk_exchange_simulator::ExchangeSimulator, args: &UpArgs) {
+    let address = simulator.address();
+    tracing::info!(%address, "simulated exchange speaks at http://{address}");
+    let closing = simulator.clone();
+    host.on_drain("exchange", move || async move { closing.stop().await.map_err(Failure::from) });
+    if args.exit_at_end {
+        let stopper = host.clone();
+        host.job("recording", async move {
+            let mut ticks = tokio::time::interval(Duration::from_millis(100));
+            loop {
+                ticks.tick().await;
+                if simulator.played().await?.1 {
+                    stopper.stop("the recording has ended");
+                    return Ok::<(), Failure>(());
+                }
+            }
+        });
+    }
+}
+
+/// Registers the shells with the host, in the order in which they started: they drain in reverse.
+pub(crate) fn register(host: &Host, desk: Desk) {
+    let statuses: BTreeMap<String, _> = desk.apis.status.iter().cloned().collect();
+    for ((name, shell), stopper) in desk.shells.into_iter().zip(desk.stoppers) {
+        if let Some(status) = statuses.get(&name) {
+            let status = Arc::clone(status);
+            host.health().check(format!("{name} store"), move || match status.storage() {
+                StorageState::Works => State::Up,
+                StorageState::Starting => State::Down("starting".to_owned()),
+                StorageState::Failed => State::Down("the store takes no writes: no new risk".to_owned()),
+            });
+            watch_heartbeat(host, &name, Arc::clone(statuses.get(&name).unwrap_or(&Arc::default())));
+        }
+        host.register(name, shell, move || async move {
+            stopper.stop();
+            Ok::<(), Failure>(())
+        });
+    }
+}
+
+/// Beats for a service while its loop turns or has nothing to do: a shell that hangs in a commit or a decision stops it.
+fn watch_heartbeat(host: &Host, name: &str, status: Arc<nightdesk_shell::Status>) {
+    let heart = host.health().heartbeat(name.to_owned(), HEARTBEAT);
+    host.job(format!("{name} heartbeat"), beat(heart, status));
+}
+
+async fn beat(heart: Heartbeat, status: Arc<nightdesk_shell::Status>) -> Result<(), Failure> {
+    let mut ticks = tokio::time::interval(Duration::from_secs(1));
+    let mut before = (0, 0);
+    loop {
+        ticks.tick().await;
+        let now = status.progress();
+        // At rest, or further than a second ago.
+        if now.0 == now.1 || now != before {
+            heart.beat();
+        }
+        before = now;
+    }
+}
+
+/// What was asked for or done while nothing could journal it goes to core-engine first.
+async fn hand_over(
+    apis: &Apis,
+    emergency: &dyn EmergencyJournal,
+    dir: &Path,
+    env: &Env,
+) -> Result<(), Failure> {
+    let records = emergency.pending()?;
+    if !records.is_empty() {
+        apis.core.send(Event::Emergencies(records)).await;
+    }
+    if let Some(halt) = client::pending_halt(dir)? {
+        let (reply, answer) = Reply::channel();
+        tracing::warn!(reason = halt.reason, at = %env.now(), "a halt was asked for while nothing ran");
+        apis.core.send(Event::Request(Request::Halt { reason: halt.reason, by: halt.by }, reply)).await;
+        answer.recv().await.context("core-engine did not answer the halt")?;
+        client::clear_pending_halt(dir)?;
+    }
+    Ok(())
+}
+
+/// Serves the API, then tells the command line where.
+pub(crate) fn serve(
+    host: &Host,
+    args: &UpArgs,
+    config: &Config,
+    dir: &Path,
+    apis: &Apis,
+    stores: &Stores,
+    env: &Env,
+) -> Result<(), Failure> {
+    let token = RunFile::new_token()?;
+    let listen = args.listen.map_or_else(|| config.listen.parse(), Ok)?;
+    let server = match Server::bind(ServerOptions::new(vec![listen], token.clone())) {
+        // The demo's port may be taken by whatever else runs here; a configured one is meant.
+        Err(error) if args.listen.is_none() && args.config.is_none() => {
+            tracing::warn!(%error, "listening on a free port instead");
+            Server::bind(ServerOptions::new(vec![(listen.ip(), 0).into()], token.clone()))?
+        }
+        server => server?,
+    };
+    let address = server.addresses().first().copied().context("the server listens nowhere")?;
+    api::mount(server, apis, stores, env).start(host)?;
+    let addresses = BTreeMap::from([("api".to_owned(), format!("http://{address}"))]);
+    RunFile::of_this_process(env.now(), addresses, &token).publish(host, dir)?;
+    let page = format!("http://{address}/#token={}", token.expose_str().unwrap_or_default());
+    if !args.ask.json {
+        nightdesk_host::output::to_stderr(&format!("status page: {page}\n"));
+    }
+    Ok(())
+}
+
+/// Where the exchange's record lies in a data directory.
+pub(crate) fn record(dir: &Path) -> PathBuf {
+    dir.join("exchange").join("record.jsonl")
+}

@@ -1,0 +1,391 @@
+//! `nightdesk verify`: everything recomputed, from the journal and independently from the exchange's own record.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use nightdesk_assembly::Trading;
+use nightdesk_core_engine::tables;
+use nightdesk_host::{Failure, Status, output};
+use nightdesk_orders::ClientOrderId;
+use nightdesk_store::{JournalRow, Row, Schema, Select, Store, Table, Value};
+use nightdesk_store_sql::SqliteStore;
+use nightdesk_units::{Asset, Decimal, Symbol};
+use serde::{Deserialize, Serialize};
+
+use crate::cli::VerifyArgs;
+use crate::data;
+
+/// Rows read at once.
+const PAGE: usize = 10_000;
+/// The most differences that are listed; all are counted.
+const LISTED: usize = 50;
+
+/// What was compared, and what differed.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Report {
+    /// `clean`, or `differences`.
+    pub(crate) verdict: String,
+    /// Facts replayed.
+    pub(crate) facts: u64,
+    /// Rows of projections compared.
+    pub(crate) rows: u64,
+    /// Orders in the exchange's record.
+    pub(crate) exchange_orders: u64,
+    /// Our executions in the exchange's record.
+    pub(crate) exchange_fills: u64,
+    /// How many differences there are.
+    pub(crate) differences: u64,
+    /// The first of them.
+    pub(crate) listed: Vec<String>,
+}
+
+impl Report {
+    fn differ(&mut self, text: String) {
+        self.differences += 1;
+        if self.listed.len() < LISTED {
+            self.listed.push(text);
+        }
+    }
+
+    fn conclude(mut self) -> Self {
+        self.verdict = if self.differences == 0 { "clean" } else { "differences" }.to_owned();
+        self
+    }
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &VerifyArgs) -> Result<(), Failure> {
+    let dir = data::data_dir(args.ask.data_dir.as_deref())?;
+    let _lock = nightdesk_platform_local::DataDir::open(&dir)
+        .map_err(|error| Failure::new(Status::TryAgain, format!("{error} (stop it first: a running book changes)")))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let report = runtime.block_on(verify(&dir, args.record.as_deref()))?;
+    if args.ask.json {
+        output::json(&report)?;
+    } else {
+        let head = format!(
+            "{}: {} facts replayed, {} rows compared; {} orders and {} fills in the exchange's record, {} differences\n",
+            report.verdict, report.facts, report.rows, report.exchange_orders, report.exchange_fills, report.differences
+        );
+        output::to_stdout(&head)?;
+        for line in &report.listed {
+            output::to_stdout(&format!("  {line}\n"))?;
+        }
+    }
+    if report.differences > 0 {
+        return Err(Failure::new(Status::No, format!("{} differences", report.differences)));
+    }
+    Ok(())
+}
+
+/// Compares everything in `dir`.
+pub(crate) async fn verify(dir: &Path, record: Option<&Path>) -> anyhow::Result<Report> {
+    let trading = data::kept_config(dir)?.trading()?;
+    let mut report = Report::default();
+    for database in data::databases(dir, &trading) {
+        if !database.file().exists() {
+            report.differ(format!("{} is missing", database.file().display()));
+            continue;
+        }
+        let store = SqliteStore::open_to_read(&database.folder, database.schema).await?;
+        let journal = journal(&store, &database.stream).await?;
+        report.facts += journal.len() as u64;
+        let expected = replay(&trading, &database.stream, &journal)?;
+        compare_rows(&store, &database.stream, database.schema, expected, &mut report).await?;
+    }
+    let record = record.map_or_else(|| default_record(dir), |path| Some(path.to_owned()));
+    if let Some(record) = record {
+        let store = SqliteStore::open_to_read(dir, &nightdesk_core_engine::SCHEMA).await?;
+        compare_record(&store, &record, &mut report).await?;
+    }
+    Ok(report.conclude())
+}
+
+/// The embedded exchange's record, if there is one.
+fn default_record(dir: &Path) -> Option<PathBuf> {
+    Some(dir.join("exchange").join("record.jsonl")).filter(|file| file.exists())
+}
+
+async fn journal(store: &SqliteStore, stream: &str) -> anyhow::Result<Vec<JournalRow>> {
+    let mut rows = Vec::new();
+    loop {
+        let after = rows.last().map_or(0, |row: &JournalRow| row.version);
+        let page = store.journal(stream, after, PAGE).await?;
+        let last = page.len() < PAGE;
+        rows.extend(page);
+        if last {
+            break;
+        }
+    }
+    for (expected, row) in (1..).zip(&rows) {
+        anyhow::ensure!(row.version == expected, "journal of {stream}: version {expected} is missing");
+    }
+    Ok(rows)
+}
+
+fn replay(trading: &Trading, name: &str, journal: &[JournalRow]) -> anyhow::Result<Vec<Row>> {
+    Ok(match name {
+        "core-engine" => nightdesk_core_engine::replay_rows(trading.core.clone(), journal)?,
+        "capital-manager" => nightdesk_capital_manager::replay_rows(trading.capital(), journal)?,
+        "exchange-connector" => nightdesk_exchange_connector::replay_rows(trading.connector.clone(), journal)?,
+        worker => {
+            let config = trading.workers.iter().find(|config| format!("worker.{}", config.instance) == worker);
+            nightdesk_strategy_worker::replay_rows(config.context("worker of no instance")?.clone(), journal)?
+        }
+    })
+}
+
+async fn compare_rows(
+    store: &SqliteStore,
+    name: &str,
+    schema: &Schema,
+    expected: Vec<Row>,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let mut last: BTreeMap<(&str, Vec<Value>), Vec<Value>> = BTreeMap::new();
+    for row in expected {
+        last.insert((row.table.name, row.key().to_vec()), row.values);
+    }
+    for table in schema.tables {
+        for values in all_rows(store, table).await? {
+            report.rows += 1;
+            let key = values[..table.key].to_vec();
+            match last.remove(&(table.name, key.clone())) {
+                Some(told) if told == values => {}
+                Some(told) => {
+                    let columns = table.columns.iter().zip(told.iter().zip(&values));
+                    let changed = columns.filter(|(_, (told, have))| told != have);
+                    let text: Vec<String> =
+                        changed.map(|(c, (told, have))| format!("{}: journal {told:?}, store {have:?}", c.name)).collect();
+                    report.differ(format!("{name} {} {key:?}: {}", table.name, text.join("; ")));
+                }
+                None => report.differ(format!("{name} {} {key:?}: in the store, not in the journal", table.name)),
+            }
+        }
+    }
+    for (table, key) in last.into_keys() {
+        report.differ(format!("{name} {table} {key:?}: in the journal, not in the store"));
+    }
+    Ok(())
+}
+
+async fn all_rows(store: &SqliteStore, table: &'static Table) -> anyhow::Result<Vec<Vec<Value>>> {
+    // One sweep by key; a projection fits in memory, as it did when the service built it.
+    Ok(store.select(Select::from(table, usize::try_from(i64::MAX)?)).await?)
+}
+
+/// A line of the exchange's record.
+#[derive(Debug, Deserialize)]
+struct Line {
+    sequence: u64,
+    event: String,
+    symbol: Option<Symbol>,
+    order_id: Option<u64>,
+    client_order_id: Option<String>,
+    side: Option<String>,
+    trade_id: Option<u64>,
+    price: Option<Decimal>,
+    qty: Option<Decimal>,
+    commission: Option<Decimal>,
+    commission_asset: Option<Asset>,
+    status: Option<String>,
+    filled: Option<Decimal>,
+    asset: Option<Asset>,
+    free: Option<Decimal>,
+    locked: Option<Decimal>,
+}
+
+/// What the exchange's record says became of one order.
+#[derive(Debug, Default)]
+struct Told {
+    order_ids: BTreeSet<u64>,
+    filled: Decimal,
+    status: String,
+    symbol: String,
+}
+
+/// The exchange's truth, from its own record.
+#[derive(Debug, Default)]
+struct Truth {
+    orders: BTreeMap<String, Told>,
+    /// By (symbol, trade id): client order id, side, price, quantity, fee, fee asset.
+    fills: BTreeMap<(String, i64), [String; 6]>,
+    /// Base quantity by instance and symbol.
+    positions: BTreeMap<(String, String), Decimal>,
+    balances: BTreeMap<String, Decimal>,
+}
+
+fn truth(record: &Path, bases: &BTreeMap<String, String>) -> anyhow::Result<Truth> {
+    let text = std::fs::read_to_string(record).with_context(|| format!("cannot read {}", record.display()))?;
+    let mut truth = Truth::default();
+    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+    for (expected, line) in (1..).zip(whole.lines()) {
+        let line: Line =
+            serde_json::from_str(line).with_context(|| format!("{}:{expected}: not a record", record.display()))?;
+        anyhow::ensure!(line.sequence == expected, "{}:{expected}: sequence {}", record.display(), line.sequence);
+        truth.take(line, bases)?;
+    }
+    Ok(truth)
+}
+
+impl Truth {
+    fn take(&mut self, line: Line, bases: &BTreeMap<String, String>) -> anyhow::Result<()> {
+        if line.event == "balance" {
+            let (asset, free, locked) = (line.asset, line.free, line.locked);
+            let asset = asset.context("balance without asset")?.to_string();
+            self.balances.insert(asset, free.unwrap_or_default() + locked.unwrap_or_default());
+            return Ok(());
+        }
+        let Some(id) = line.client_order_id.clone() else { return Ok(()) };
+        let symbol = line.symbol.context("order without symbol")?.to_string();
+        let told = self.orders.entry(id.clone()).or_default();
+        told.order_ids.extend(line.order_id);
+        told.symbol.clone_from(&symbol);
+        if let Some(status) = &line.status {
+            told.status.clone_from(status);
+        }
+        if let Some(filled) = line.filled {
+            told.filled = filled;
+        }
+        if line.event != "fill" {
+            return Ok(());
+        }
+        let trade_id = i64::try_from(line.trade_id.context("fill without trade_id")?)?;
+        let text = |value: Option<Decimal>| value.unwrap_or_default().normalize().to_string();
+        let side = line.side.clone().unwrap_or_default();
+        let asset = line.commission_asset.map(|asset| asset.to_string()).unwrap_or_default();
+        let (price, qty, fee) = (text(line.price), text(line.qty), text(line.commission));
+        let fill = [id.clone(), side.clone(), price, qty, fee, asset.clone()];
+        anyhow::ensure!(self.fills.insert((symbol.clone(), trade_id), fill).is_none(), "trade {trade_id} recorded twice");
+        if let Some((instance, _)) = id.parse::<ClientOrderId>().ok().and_then(|id| id.parts()) {
+            let (qty, fee) = (line.qty.unwrap_or_default(), line.commission.unwrap_or_default());
+            let fee = if bases.get(&symbol) == Some(&asset) { fee } else { Decimal::ZERO };
+            let change = if side == "BUY" { qty - fee } else { -qty - fee };
+            *self.positions.entry((instance.to_string(), symbol)).or_default() += change;
+        }
+        Ok(())
+    }
+}
+
+async fn compare_record(store: &SqliteStore, record: &Path, report: &mut Report) -> anyhow::Result<()> {
+    let mut bases = BTreeMap::new();
+    for row in journal(store, "core-engine").await? {
+        if let Ok(nightdesk_core_engine::Fact::Instruments { instruments }) = serde_json::from_str(&row.body) {
+            bases.extend(instruments.iter().map(|known| (known.symbol.to_string(), known.base.to_string())));
+        }
+    }
+    let truth = truth(record, &bases)?;
+    compare_orders(store, &truth, report).await?;
+    compare_fills(store, &truth, report).await?;
+    compare_holdings(store, &truth, report).await
+}
+
+fn column<'a>(table: &Table, values: &'a [Value], name: &str) -> &'a Value {
+    let index = table.columns.iter().position(|column| column.name == name);
+    index.and_then(|index| values.get(index)).unwrap_or(&Value::Null)
+}
+
+fn text(table: &Table, values: &[Value], name: &str) -> String {
+    column(table, values, name).as_str().unwrap_or_default().to_owned()
+}
+
+fn decimal(table: &Table, values: &[Value], name: &str) -> Decimal {
+    text(table, values, name).parse().unwrap_or_default()
+}
+
+async fn compare_orders(store: &SqliteStore, truth: &Truth, report: &mut Report) -> anyhow::Result<()> {
+    let mut ours = BTreeMap::new();
+    for values in all_rows(store, &tables::ORDERS).await? {
+        ours.insert(text(&tables::ORDERS, &values, "client_order_id"), values);
+    }
+    for (id, told) in &truth.orders {
+        report.exchange_orders += told.order_ids.len() as u64;
+        let is_ours = id.parse::<ClientOrderId>().is_ok_and(|id| id.parts().is_some());
+        if is_ours && told.order_ids.len() > 1 {
+            report.differ(format!("one intent became {} orders at the exchange: {id}", told.order_ids.len()));
+        }
+        match ours.get(id) {
+            None if is_ours => report.differ(format!("order {id} is at the exchange, not in our book")),
+            None => {}
+            Some(values) => {
+                let filled = decimal(&tables::ORDERS, values, "filled");
+                if filled != told.filled {
+                    report.differ(format!("order {id}: filled {filled} here, {} at the exchange", told.filled));
+                }
+                let status = text(&tables::ORDERS, values, "status");
+                let over = matches!(told.status.as_str(), "FILLED" | "CANCELED" | "EXPIRED" | "EXPIRED_IN_MATCH");
+                let over_here = matches!(status.as_str(), "filled" | "canceled" | "expired");
+                if over != over_here {
+                    report.differ(format!("order {id}: {status} here, {} at the exchange", told.status));
+                }
+            }
+        }
+    }
+    for (id, values) in ours {
+        let status = text(&tables::ORDERS, &values, "status");
+        // A cancelled order may have been cancelled before it left.
+        let must_be_there = matches!(status.as_str(), "open" | "filled" | "expired" | "pending_cancel")
+            || decimal(&tables::ORDERS, &values, "filled") > Decimal::ZERO;
+        if must_be_there && !truth.orders.contains_key(&id) {
+            report.differ(format!("order {id} is {status} here and unknown at the exchange"));
+        }
+        if matches!(status.as_str(), "in_doubt" | "pending_new" | "pending_cancel") {
+            report.differ(format!("order {id} is {status}: nobody has settled what became of it"));
+        }
+    }
+    Ok(())
+}
+
+async fn compare_fills(store: &SqliteStore, truth: &Truth, report: &mut Report) -> anyhow::Result<()> {
+    let table = &tables::FILLS;
+    let mut ours = BTreeMap::new();
+    for values in all_rows(store, table).await? {
+        let key = (text(table, &values, "symbol"), column(table, &values, "trade_id").as_int().unwrap_or_default());
+        let names = ["client_order_id", "side", "price", "qty", "fee", "fee_asset"];
+        ours.insert(key, names.map(|name| text(table, &values, name)));
+    }
+    for (key, told) in &truth.fills {
+        let is_ours = told[0].parse::<ClientOrderId>().is_ok_and(|id| id.parts().is_some());
+        report.exchange_fills += u64::from(is_ours);
+        match ours.remove(key) {
+            Some(here) if here == *told => {}
+            Some(here) => report.differ(format!("fill {key:?}: {here:?} here, {told:?} at the exchange")),
+            None if is_ours => report.differ(format!("fill {key:?} {told:?} is missing here")),
+            None => {}
+        }
+    }
+    for (key, here) in ours {
+        report.differ(format!("fill {key:?} {here:?} is unknown at the exchange"));
+    }
+    Ok(())
+}
+
+async fn compare_holdings(store: &SqliteStore, truth: &Truth, report: &mut Report) -> anyhow::Result<()> {
+    let table = &tables::POSITIONS;
+    let mut positions = truth.positions.clone();
+    for values in all_rows(store, table).await? {
+        let key = (text(table, &values, "instance"), text(table, &values, "symbol"));
+        let here = decimal(table, &values, "quantity");
+        let told = positions.remove(&key).unwrap_or_default();
+        if here != told {
+            report.differ(format!("position {key:?}: {here} here, {told} by the exchange's fills"));
+        }
+    }
+    for (key, told) in positions.into_iter().filter(|(_, told)| !told.is_zero()) {
+        report.differ(format!("position {key:?}: none here, {told} by the exchange's fills"));
+    }
+    let mut balances = truth.balances.clone();
+    for values in all_rows(store, &tables::BALANCES).await? {
+        let asset = text(&tables::BALANCES, &values, "asset");
+        let here = decimal(&tables::BALANCES, &values, "total");
+        let told = balances.remove(&asset).unwrap_or_default();
+        if here != told {
+            report.differ(format!("balance of {asset}: {here} here, {told} at the exchange"));
+        }
+    }
+    for (asset, told) in balances.into_iter().filter(|(_, told)| !told.is_zero()) {
+        report.differ(format!("balance of {asset}: none here, {told} at the exchange"));
+    }
+    Ok(())
+}
