@@ -28,7 +28,8 @@ fn symbol() -> Symbol {
 
 /// An exchange and a connector on it.
 struct Bench {
-    _simulator: ExchangeSimulator,
+    simulator: Option<ExchangeSimulator>,
+    settings: SimulatorConfig,
     control: SocketAddr,
     binance: Arc<Binance>,
     events: BinanceEvents,
@@ -40,16 +41,26 @@ impl Bench {
     }
 
     async fn with(change: impl FnOnce(&mut Config)) -> Self {
-        let key = ApiKey::hmac("key", "secret").unwrap();
-        Self::with_key(KeySecret::Hmac("secret".to_owned()), key, change).await
+        Self::with_settings(|_| {}, change).await
     }
 
-    async fn with_key(secret: KeySecret, api_key: ApiKey, change: impl FnOnce(&mut Config)) -> Self {
+    async fn with_settings(set: impl FnOnce(&mut SimulatorConfig), change: impl FnOnce(&mut Config)) -> Self {
+        let key = ApiKey::hmac("key", "secret").unwrap();
+        Self::with_key(KeySecret::Hmac("secret".to_owned()), key, set, change).await
+    }
+
+    async fn with_key(
+        secret: KeySecret,
+        api_key: ApiKey,
+        set: impl FnOnce(&mut SimulatorConfig),
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
         let key = KeySpec { key: "key".to_owned(), secret, account: DEFAULT_ACCOUNT.to_owned() };
         let mut settings = SimulatorConfig::new(vec![key]);
         settings.control = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
         settings.balances = vec![("USDT".parse().unwrap(), "1000000".parse().unwrap())];
-        let simulator = ExchangeSimulator::start(settings).await.unwrap();
+        set(&mut settings);
+        let simulator = ExchangeSimulator::start(settings.clone()).await.unwrap();
         let control = simulator.control_address().unwrap();
         let mut config = Config::new(Endpoints::simulator(&simulator.address().to_string()), vec![symbol()]);
         config.requests_per_second = 1_000;
@@ -61,7 +72,7 @@ impl Bench {
         change(&mut config);
         let (binance, events) = Binance::connect(config, api_key).unwrap();
         timeout(LIMIT, binance.ready()).await.expect("the connector becomes ready");
-        Self { _simulator: simulator, control, binance, events }
+        Self { simulator: Some(simulator), settings, control, binance, events }
     }
 
     async fn fault(&self, fault: Value) {
@@ -193,7 +204,7 @@ async fn an_ed25519_key_trades_and_hears() {
     let (begin, end) = ("-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----");
     let pem = format!("{begin}\n{}\n{end}\n", STANDARD.encode(pkcs8.as_ref()));
     let key = ApiKey::from_secret("key", &pem).unwrap();
-    let mut bench = Bench::with_key(KeySecret::Ed25519(public), key, |_| {}).await;
+    let mut bench = Bench::with_key(KeySecret::Ed25519(public), key, |_| {}, |_| {}).await;
     bench.up(Stream::User).await;
     bench.place(resting("nd-1")).await.unwrap();
     bench.until(|event| matches!(event, ExchangeEvent::Report(r) if r.status == ExchangeStatus::New)).await;
@@ -466,4 +477,48 @@ async fn a_report_told_twice_counts_once() {
         }
     }
     assert_eq!(reports, ["nd-1".parse().unwrap(), wanted]);
+}
+
+#[tokio::test]
+async fn pings_are_answered_and_the_day_ends_without_a_cut() {
+    let settings = |settings: &mut SimulatorConfig| {
+        settings.timing.ping_every = Duration::from_millis(200);
+        settings.timing.pong_within = Duration::from_millis(600);
+        settings.timing.life = Duration::from_millis(2_500);
+    };
+    let mut bench = Bench::with_settings(settings, |config| config.renew_after = Duration::from_millis(1_200)).await;
+    bench.up(Stream::User).await;
+    let (mut last, end) = (None, tokio::time::Instant::now() + Duration::from_secs(5));
+    while tokio::time::Instant::now() < end {
+        match bench.next().await {
+            ExchangeEvent::Down { reason, .. } => panic!("down: {reason}"),
+            ExchangeEvent::Market(MarketEvent::Trade(trade)) => {
+                assert!(last.is_none_or(|last| trade.id == last + 1));
+                last = Some(trade.id);
+            }
+            _ => {}
+        }
+    }
+    bench.place(resting("nd-1")).await.unwrap();
+    bench.until(|event| matches!(event, ExchangeEvent::Report(_))).await;
+}
+
+#[tokio::test]
+async fn an_exchange_that_restarts_is_found_again_and_no_trade_is_missed() {
+    let dir = std::env::temp_dir().join(format!("nightdesk-connector-{}", std::process::id()));
+    let mut bench = Bench::with_settings(|settings| settings.data_dir = Some(dir.clone()), |_| {}).await;
+    let mut last = None;
+    bench.up(Stream::User).await;
+    consecutive_trades(&mut bench, &mut last, 5).await;
+    bench.place(resting("nd-1")).await.unwrap();
+    let simulator = bench.simulator.take().unwrap();
+    bench.settings.listen = simulator.address();
+    simulator.stop().await.unwrap();
+    let down = bench.place(resting("nd-2")).await;
+    assert!(matches!(down, Err(ExchangeError::Retry { .. } | ExchangeError::InDoubt { .. })), "{down:?}");
+    bench.simulator = Some(ExchangeSimulator::start(bench.settings.clone()).await.unwrap());
+    consecutive_trades(&mut bench, &mut last, 10).await;
+    assert_eq!(bench.binance.open_orders(symbol()).await.unwrap().len(), 1);
+    bench.simulator.take().unwrap().stop().await.unwrap();
+    std::fs::remove_dir_all(dir).unwrap();
 }

@@ -50,6 +50,14 @@ pub(crate) struct Output {
     pub(crate) lost: Option<String>,
 }
 
+/// The streams that a symbol can be compared by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Wanted {
+    depth: bool,
+    quotes: bool,
+    trades: bool,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Probe {
     Idle,
@@ -69,6 +77,17 @@ struct State {
 }
 
 impl State {
+    /// By what this symbol is best compared: the book's numbers where there is a book, then the quote, which is cheap and
+    /// changes with every trade.
+    fn probe_kind(&self, streams: Wanted) -> Option<ProbeKind> {
+        match streams {
+            Wanted { depth: true, .. } => Some(ProbeKind::Depth),
+            Wanted { quotes: true, .. } if self.quote.is_some() => Some(ProbeKind::Quote),
+            Wanted { trades: true, .. } if self.trades.newest().is_some() => Some(ProbeKind::Trades),
+            _ => None,
+        }
+    }
+
     /// Without anything to compare with, nobody can say that it has not.
     fn has_reached(&self, reached: Reached) -> bool {
         match reached {
@@ -86,7 +105,7 @@ const IN_FLIGHT: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(crate) struct MarketState {
     symbols: BTreeMap<Symbol, State>,
-    probe: Option<ProbeKind>,
+    wanted: Wanted,
     stale_after: Duration,
 }
 
@@ -104,13 +123,8 @@ impl MarketState {
             };
             (*symbol, state)
         };
-        let probe = match (streams.depth, streams.trades, streams.quotes) {
-            (true, _, _) => Some(ProbeKind::Depth),
-            (_, true, _) => Some(ProbeKind::Trades),
-            (_, _, true) => Some(ProbeKind::Quote),
-            _ => None,
-        };
-        Self { symbols: symbols.iter().map(state).collect(), probe, stale_after }
+        let wanted = Wanted { depth: streams.depth, quotes: streams.quotes, trades: streams.trades };
+        Self { symbols: symbols.iter().map(state).collect(), wanted, stale_after }
     }
 
     /// The stream is up (again): books start over, and what came in between is asked for.
@@ -148,6 +162,10 @@ impl MarketState {
         match message {
             MarketMessage::Quote(quote) if state.quote.is_none_or(|last| quote.update_id > last.update_id) => {
                 state.quote = Some(quote);
+                if matches!(state.probe, Probe::Told(Reached::Quote(_), _)) {
+                    // A quote has no number to compare: any that comes shows that the stream goes on.
+                    state.probe = Probe::Idle;
+                }
                 out.events.push(MarketEvent::Quote(quote));
             }
             MarketMessage::Trade(trade) => {
@@ -240,11 +258,11 @@ impl MarketState {
     /// Says which symbol the stream has silently left behind.
     pub(crate) fn tick(&mut self, now: Instant) -> Result<Vec<Fetch>, String> {
         let mut fetches = Vec::new();
-        let Some(kind) = self.probe else { return Ok(fetches) };
         for (symbol, state) in &mut self.symbols {
-            if kind == ProbeKind::Depth && state.book.ask_if_idle() {
+            if self.wanted.depth && state.book.ask_if_idle() {
                 fetches.push(Fetch::Snapshot(*symbol));
             }
+            let Some(kind) = state.probe_kind(self.wanted) else { continue };
             match state.probe {
                 Probe::Idle if now.duration_since(state.last_data) >= self.stale_after => {
                     state.probe = Probe::Asked;

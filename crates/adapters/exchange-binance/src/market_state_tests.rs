@@ -160,3 +160,25 @@ fn lines_of_candles_step_by_their_interval() {
     assert_eq!(tell(&bench.say(MarketMessage::Candle(bench.candle(5)))), "candles 3..Some(5)?");
     assert_eq!(Interval::ONE_SECOND.span(), Micros::from_secs(1));
 }
+
+#[test]
+fn without_a_book_the_quote_is_compared_and_any_newer_one_shows_that_the_stream_goes_on() {
+    let mut bench = Bench::new();
+    let streams = Streams { depth: false, ..Streams::default() };
+    bench.state = MarketState::new(&[symbol()], &streams, STALE, bench.now);
+    bench.pass(STALE);
+    assert_eq!(bench.state.tick(bench.now), Ok(vec![]), "nothing to compare with yet");
+    bench.say(MarketMessage::Quote(bench.quote(1)));
+    bench.pass(STALE);
+    assert_eq!(bench.state.tick(bench.now), Ok(vec![Fetch::Probe(symbol(), ProbeKind::Quote)]));
+    let other = Reached::Quote([7, 1, 8, 1]);
+    bench.state.probed(symbol(), Some(other), bench.now);
+    bench.say(MarketMessage::Quote(bench.quote(2)));
+    bench.pass(IN_FLIGHT);
+    assert_eq!(bench.state.tick(bench.now), Ok(vec![]));
+    bench.pass(STALE);
+    assert_eq!(bench.state.tick(bench.now).map(|fetches| fetches.len()), Ok(1));
+    bench.state.probed(symbol(), Some(other), bench.now);
+    bench.pass(IN_FLIGHT);
+    assert!(bench.state.tick(bench.now).is_err());
+}

@@ -6,8 +6,9 @@ use std::fmt::Display;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use metrics::{counter, gauge, histogram};
+use metrics::{counter, gauge};
 use nightdesk_exchange::{ClockOffset, LimitUsage, Stream};
+use nightdesk_platform::kpi;
 use tokio::time::Instant;
 
 /// A message that cannot be what it should be: which kind, and what is wrong with it.
@@ -24,6 +25,8 @@ impl Malformed {
     }
 }
 
+/// The exchange's name in labels.
+const EXCHANGE: &str = "binance";
 /// One line per kind and minute.
 const LOG_EVERY: Duration = Duration::from_secs(60);
 
@@ -35,7 +38,8 @@ pub(crate) struct Meters {
 
 impl Meters {
     pub(crate) fn malformed(&self, malformed: &Malformed) {
-        counter!("nightdesk_exchange_malformed_messages_total", "kind" => malformed.kind).increment(1);
+        counter!("nightdesk_exchange_malformed_messages_total", "exchange" => EXCHANGE, "kind" => malformed.kind)
+            .increment(1);
         if self.may_log(malformed.kind, Instant::now()) {
             tracing::warn!(
                 kind = malformed.kind,
@@ -54,44 +58,47 @@ impl Meters {
     }
 
     pub(crate) fn unknown_event(&self, stream: Stream) {
-        counter!("nightdesk_exchange_unknown_events_total", "stream" => name(stream)).increment(1);
+        counter!("nightdesk_exchange_unknown_events_total", "exchange" => EXCHANGE, "stream" => name(stream))
+            .increment(1);
     }
 
     pub(crate) fn request(&self, endpoint: &'static str, outcome: &'static str, took: Duration) {
-        counter!("nightdesk_exchange_requests_total", "endpoint" => endpoint, "outcome" => outcome).increment(1);
-        histogram!("nightdesk_exchange_request_duration_seconds", "endpoint" => endpoint).record(took.as_secs_f64());
+        kpi::EXCHANGE_REQUEST_SECONDS.histogram(&[EXCHANGE, endpoint, outcome]).record(took.as_secs_f64());
     }
 
     pub(crate) fn usage(&self, usage: LimitUsage) {
-        gauge!("nightdesk_exchange_weight_used_ratio").set(usage.weight);
-        gauge!("nightdesk_exchange_orders_used_ratio").set(usage.orders);
+        kpi::EXCHANGE_RATE_LIMIT_USAGE.gauge(&[EXCHANGE, "weight"]).set(usage.weight);
+        kpi::EXCHANGE_RATE_LIMIT_USAGE.gauge(&[EXCHANGE, "orders"]).set(usage.orders);
     }
 
     #[allow(clippy::cast_precision_loss, reason = "a clock offset in seconds, for a graph")]
     pub(crate) fn clock(&self, clock: ClockOffset) {
-        gauge!("nightdesk_exchange_clock_offset_seconds").set(clock.offset.0 as f64 / 1e6);
-        gauge!("nightdesk_exchange_clock_uncertainty_seconds").set(clock.uncertainty.0 as f64 / 1e6);
+        gauge!("nightdesk_exchange_clock_offset_seconds", "exchange" => EXCHANGE).set(clock.offset.0 as f64 / 1e6);
+        gauge!("nightdesk_exchange_clock_uncertainty_seconds", "exchange" => EXCHANGE)
+            .set(clock.uncertainty.0 as f64 / 1e6);
     }
 
     pub(crate) fn event(&self, stream: Stream) {
-        counter!("nightdesk_exchange_stream_messages_total", "stream" => name(stream)).increment(1);
+        counter!("nightdesk_exchange_stream_messages_total", "exchange" => EXCHANGE, "stream" => name(stream))
+            .increment(1);
     }
 
     pub(crate) fn cut(&self, stream: Stream) {
-        counter!("nightdesk_exchange_stream_cuts_total", "stream" => name(stream)).increment(1);
+        counter!("nightdesk_exchange_stream_cuts_total", "exchange" => EXCHANGE, "stream" => name(stream)).increment(1);
     }
 
     pub(crate) fn renewed(&self, stream: Stream) {
-        counter!("nightdesk_exchange_stream_renewals_total", "stream" => name(stream)).increment(1);
+        counter!("nightdesk_exchange_stream_renewals_total", "exchange" => EXCHANGE, "stream" => name(stream))
+            .increment(1);
     }
 
     pub(crate) fn backfilled(&self, what: &'static str, count: usize) {
         let count = u64::try_from(count).unwrap_or(u64::MAX);
-        counter!("nightdesk_exchange_backfilled_total", "what" => what).increment(count);
+        counter!("nightdesk_exchange_backfilled_total", "exchange" => EXCHANGE, "what" => what).increment(count);
     }
 
     pub(crate) fn snapshot(&self) {
-        counter!("nightdesk_exchange_book_snapshots_total").increment(1);
+        counter!("nightdesk_exchange_book_snapshots_total", "exchange" => EXCHANGE).increment(1);
     }
 }
 
