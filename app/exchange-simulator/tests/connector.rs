@@ -482,8 +482,9 @@ async fn a_report_told_twice_counts_once() {
 #[tokio::test]
 async fn pings_are_answered_and_the_day_ends_without_a_cut() {
     let settings = |settings: &mut SimulatorConfig| {
-        settings.timing.ping_every = Duration::from_millis(200);
-        settings.timing.pong_within = Duration::from_millis(600);
+        // Pongs count against the five messages a second.
+        settings.timing.ping_every = Duration::from_millis(400);
+        settings.timing.pong_within = Duration::from_millis(1_200);
         settings.timing.life = Duration::from_millis(2_500);
     };
     let mut bench = Bench::with_settings(settings, |config| config.renew_after = Duration::from_millis(1_200)).await;
@@ -516,7 +517,16 @@ async fn an_exchange_that_restarts_is_found_again_and_no_trade_is_missed() {
     simulator.stop().await.unwrap();
     let down = bench.place(resting("nd-2")).await;
     assert!(matches!(down, Err(ExchangeError::Retry { .. } | ExchangeError::InDoubt { .. })), "{down:?}");
-    bench.simulator = Some(ExchangeSimulator::start(bench.settings.clone()).await.unwrap());
+    let restarted = async {
+        loop {
+            match ExchangeSimulator::start(bench.settings.clone()).await {
+                Ok(simulator) => return simulator,
+                // The old one has said goodbye and is about to let go of address and directory.
+                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    };
+    bench.simulator = Some(timeout(LIMIT, restarted).await.expect("the exchange restarts"));
     consecutive_trades(&mut bench, &mut last, 10).await;
     assert_eq!(bench.binance.open_orders(symbol()).await.unwrap().len(), 1);
     bench.simulator.take().unwrap().stop().await.unwrap();
