@@ -36,6 +36,8 @@ pub struct Config {
     pub made_up_history: Option<bool>,
     /// Seed of the synthetic market and of faults by probability.
     pub seed: u64,
+    /// The market stands still until the control address lets it go.
+    pub paused: bool,
 }
 
 impl Config {
@@ -55,6 +57,7 @@ impl Config {
             timing: Timing::default(),
             made_up_history: None,
             seed: 1,
+            paused: false,
         }
     }
 }

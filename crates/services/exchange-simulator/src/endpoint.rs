@@ -32,6 +32,8 @@ pub(crate) enum Endpoint {
     Commission,
     OrderLimits,
     EmptyList,
+    MyFilters,
+    ExecutionRules,
     ListenKeyStart,
     ListenKeyPing,
     ListenKeyClose,
@@ -115,6 +117,9 @@ pub(crate) static SPECS: &[Spec] = specs! {
     OrderLimits "GET" "/api/v3/rateLimit/order" "account.rateLimits.orders" Signed 40;
     EmptyList "GET" "/api/v3/myPreventedMatches" "myPreventedMatches" Signed 20;
     EmptyList "GET" "/api/v3/myAllocations" "myAllocations" Signed 20;
+    EmptyList "GET" "/api/v3/order/amendments" "order.amendments" Signed 4;
+    MyFilters "GET" "/api/v3/myFilters" "myFilters" Signed 40;
+    ExecutionRules "GET" "/api/v3/executionRules" "executionRules" None 2;
     EmptyList "GET" "/api/v3/openOrderList" "openOrderLists.status" Signed 6;
     EmptyList "GET" "/api/v3/allOrderList" "allOrderLists" Signed 20;
     ListenKeyStart "POST" "/api/v3/userDataStream" "userDataStream.start" Key 2;

@@ -48,12 +48,9 @@ impl Params {
     /// From the `params` of a WebSocket request: numbers keep the text in which they were sent.
     pub(crate) fn from_json(values: &BTreeMap<String, Box<RawValue>>) -> Self {
         let text = |raw: &RawValue| serde_json::from_str::<String>(raw.get()).unwrap_or_else(|_| raw.get().to_owned());
-        let param = |(name, raw): (&String, &Box<RawValue>)| Param {
-            name: name.clone(),
-            value: text(raw),
-            read: Cell::new(false),
-        };
-        Self(values.iter().map(param).collect())
+        let param =
+            |(name, raw): (&String, &RawValue)| Param { name: name.clone(), value: text(raw), read: Cell::new(false) };
+        Self(values.iter().map(|(name, raw)| (name, &**raw)).map(param).collect())
     }
 
     /// What a WebSocket request signs: every parameter but the signature, sorted by name.

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use axum::routing::any;
@@ -12,12 +13,15 @@ use nightdesk_units::Timestamp;
 use nightdesk_wire::capture::usual_instrument;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use crate::auth::{DEFAULT_ACCOUNT, Keyring};
 use crate::clock::ExchangeClock;
 use crate::config::{Config, MarketSource, Speed};
 use crate::control;
-use crate::engine::{Command, CommandError, Core, DataDirError, Disk, Done, Engine, ResumeError, World, start_price};
+use crate::engine::{
+    Command, CommandError, Core, DataDirError, Disk, Done, Ended, Engine, ResumeError, World, start_price,
+};
 use crate::faults::{FaultBook, StreamKind};
 use crate::gateway::Gateway;
 use crate::limits::Weights;
@@ -82,8 +86,12 @@ pub struct ExchangeSimulator {
     control: Option<SocketAddr>,
     gateway: Arc<Gateway>,
     stop: Arc<watch::Sender<bool>>,
-    ended: watch::Receiver<Option<Result<(), String>>>,
+    ended: watch::Receiver<Ended>,
+    servers: Arc<Mutex<Vec<JoinHandle<()>>>>,
 }
+
+/// How long connections may take to end at a stop.
+const DRAIN: Duration = Duration::from_secs(2);
 
 impl ExchangeSimulator {
     /// Opens an exchange on the current tokio runtime. When this returns, it takes requests.
@@ -120,13 +128,20 @@ impl ExchangeSimulator {
         });
         let (stop, stopped) = watch::channel(false);
         let address = local_address(&listener, config.listen)?;
-        serve(listener, router(Arc::clone(&gateway)), stopped.clone());
+        let mut servers = vec![serve(listener, router(Arc::clone(&gateway)), stopped.clone())];
         let mut control_address = None;
         if let Some(listener) = control_listener {
             control_address = Some(local_address(&listener, config.listen)?);
-            serve(listener, control::router(Arc::clone(&gateway)), stopped);
+            servers.push(serve(listener, control::router(Arc::clone(&gateway)), stopped));
         }
-        Ok(Self { address, control: control_address, gateway, stop: Arc::new(stop), ended })
+        Ok(Self {
+            address,
+            control: control_address,
+            gateway,
+            stop: Arc::new(stop),
+            ended,
+            servers: Arc::new(Mutex::new(servers)),
+        })
     }
 
     /// Where it takes requests.
@@ -166,7 +181,8 @@ impl ExchangeSimulator {
     /// # Errors
     /// When the exchange has ended.
     pub async fn played(&self) -> Result<(u64, bool), String> {
-        let position = self.gateway.engine.call(|core, _| (core.world.position.played, core.world.position.ended)).await;
+        let position =
+            self.gateway.engine.call(|core, _| (core.world.position.played, core.world.position.ended)).await;
         position.map_err(|_| "the exchange has ended".to_owned())
     }
 
@@ -180,7 +196,15 @@ impl ExchangeSimulator {
         self.gateway.hub.cut(StreamKind::All, false);
         // An engine that has ended already takes no jobs; how it ended is what matters.
         let _ = self.gateway.engine.call(|core, _| core.stopping = true).await;
-        self.ended().await
+        let ended = self.ended().await;
+        let servers = std::mem::take(&mut *self.servers.lock().unwrap_or_else(PoisonError::into_inner));
+        for mut server in servers {
+            // A client that waits for an answer that a fault withholds does not hold up the end.
+            if tokio::time::timeout(DRAIN, &mut server).await.is_err() {
+                server.abort();
+            }
+        }
+        ended
     }
 }
 
@@ -227,6 +251,7 @@ fn prepare(config: &Config, clock: &ExchangeClock) -> Result<(Core, Speed), Star
     if config.made_up_history.unwrap_or(found.is_none()) {
         core.made_up = made_up(&core, config.seed);
     }
+    core.paused = config.paused;
     Ok((core, speed))
 }
 
@@ -290,7 +315,7 @@ fn router(gateway: Arc<Gateway>) -> Router {
         .with_state(gateway)
 }
 
-fn serve(listener: TcpListener, router: Router, mut stopped: watch::Receiver<bool>) {
+fn serve(listener: TcpListener, router: Router, mut stopped: watch::Receiver<bool>) -> JoinHandle<()> {
     let service = router.into_make_service_with_connect_info::<Peer>();
     let server = axum::serve(Listener(listener), service).with_graceful_shutdown(async move {
         // Ends when told to, and also when the exchange is dropped.
@@ -300,5 +325,5 @@ fn serve(listener: TcpListener, router: Router, mut stopped: watch::Receiver<boo
         if let Err(error) = server.await {
             tracing::error!(%error, "a server ended: {error}");
         }
-    });
+    })
 }

@@ -69,6 +69,13 @@ fn symbol(instrument: &Instrument, show_sets: bool) -> Value {
     symbol
 }
 
+pub(super) fn my_filters(core: &Core, call: &Call) -> Result<Answer, ApiError> {
+    let symbol = call.params.symbol()?;
+    call.params.finish()?;
+    let list = filters(core.world.instrument(symbol)?);
+    Ok(json!({ "exchangeFilters": [], "symbolFilters": list, "assetFilters": [] }).into())
+}
+
 fn filters(instrument: &Instrument) -> Value {
     let Filters { min_price, max_price, min_qty, max_qty, max_market_qty, .. } = &instrument.filters;
     let f = &instrument.filters;

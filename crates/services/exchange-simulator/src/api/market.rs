@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{Answer, Call, wanted_symbols};
 use crate::engine::Core;
 use crate::error::ApiError;
+use crate::market::MadeUp;
 use crate::text::{self, dec};
 use crate::ws::events::{AggregateTrade, ticker_figures};
 
@@ -123,10 +124,11 @@ fn merged_klines(
     let to = end.map_or(first_real, |end| first_real.min(end + Micros(1)));
     let mut list = match start {
         Some(start) => {
+            let start = interval.open_of(start.max(MadeUp::FIRST) + Micros(span.0 - 1));
             let window_end = start + Micros(span.0.saturating_mul(i64::try_from(limit).unwrap_or(1_000)));
             made_up.klines(interval, start, to.min(window_end), limit)
         }
-        None => made_up.klines(interval, Timestamp(0), to, limit.saturating_sub(real.len())),
+        None => made_up.klines(interval, MadeUp::FIRST, to, limit.saturating_sub(real.len())),
     };
     list.extend(real);
     list.truncate(limit);

@@ -96,6 +96,9 @@ pub(crate) fn answer(core: &mut Core, call: &Call, now: Timestamp) -> Result<Ans
         Endpoint::Account => account::account(core, call, now),
         Endpoint::Commission => account::commission(core, call),
         Endpoint::OrderLimits => account::order_limits(core, call, now),
+        Endpoint::MyFilters => general::my_filters(core, call),
+        // No rules beyond the filters.
+        Endpoint::ExecutionRules => Ok(json!({ "symbolRules": [] }).into()),
         Endpoint::EmptyList => Ok(json!([]).into()),
         Endpoint::ListenKeyStart | Endpoint::ListenKeyPing | Endpoint::ListenKeyClose => {
             // The gateway keeps listen keys; nothing of them is state of the exchange.

@@ -36,6 +36,9 @@ const LAG: usize = 1_024;
 /// The longest pause in a recording that is played as a pause; a longer one is skipped.
 const LONGEST_PAUSE_NS: i64 = 60_000_000_000;
 
+/// How the engine has ended, once it has.
+pub(crate) type Ended = Option<Result<(), String>>;
+
 type Reply = Box<dyn FnOnce() + Send>;
 type Job = Box<dyn FnOnce(&mut Core, Timestamp) -> Reply + Send>;
 
@@ -52,12 +55,14 @@ impl Engine {
         clock: Arc<ExchangeClock>,
         publisher: Publisher,
         speed: Speed,
-    ) -> std::io::Result<(Self, watch::Receiver<Option<Result<(), String>>>)> {
+    ) -> std::io::Result<(Self, watch::Receiver<Ended>)> {
         let (jobs, inbox) = sync_channel(QUEUE);
         let (ended, end) = watch::channel(None);
         let mut thread = Thread { core, clock, publisher, inbox, pace: Pace { speed, anchor: None } };
         std::thread::Builder::new().name("exchange".to_owned()).spawn(move || {
             let result = thread.run().map_err(|e| e.to_string());
+            // The data directory is free before anybody hears of the end.
+            drop(thread);
             // Nobody waits for the end when the exchange was dropped.
             let _ = ended.send(Some(result));
         })?;

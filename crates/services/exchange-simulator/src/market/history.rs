@@ -25,6 +25,9 @@ pub(crate) struct MadeUp {
 }
 
 impl MadeUp {
+    /// Where the past begins: the day Binance's first market opened, 2017-08-17.
+    pub(crate) const FIRST: Timestamp = Timestamp(1_502_928_000_000_000);
+
     /// The past before `until`, when the price was `last_price`.
     pub(crate) fn new(instrument: Instrument, seed: u64, until: Timestamp, last_price: Price) -> Self {
         let name = instrument.symbol.as_str().bytes().fold(seed, |h, b| mix(h ^ u64::from(b)));
@@ -38,7 +41,7 @@ impl MadeUp {
         let first_real = interval.open_of(self.until);
         let mut open_at = interval.open_of(Timestamp(to.0.min(first_real.0) - 1));
         let mut candles = Vec::new();
-        while open_at >= from && open_at.0 > 0 && candles.len() < limit {
+        while open_at >= from.max(Self::FIRST) && candles.len() < limit {
             candles.push(self.candle(open_at, span.0));
             open_at = open_at - span;
         }

@@ -1,0 +1,10 @@
+//! The exchange on loopback sockets, driven as any client drives it.
+
+mod accounts;
+mod client;
+mod faults;
+mod orders;
+mod public;
+mod replay;
+mod resume;
+mod streams;
