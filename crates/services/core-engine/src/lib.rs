@@ -4,6 +4,7 @@
 //! applies each execution once, and compares its book with the exchange's at every start and every minute. It never speaks
 //! to an exchange and holds no market data beyond the last quote.
 
+pub mod api;
 mod config;
 mod effect;
 mod engine;
@@ -18,7 +19,7 @@ mod view;
 
 pub use config::{Config, Freshness, Instance};
 pub use effect::{Effect, Event, Pending, Reply, Request, Response, performer};
-pub use engine::CoreEngine;
+pub use engine::{CoreEngine, replay_rows};
 pub use fact::Fact;
 pub use state::Entry;
 pub use tables::SCHEMA;

@@ -41,10 +41,12 @@ pub static ORDERS: Table = Table {
     indexes: &["created_at", "status"],
 };
 
-/// Executions of ours.
+/// Executions of ours. The key is symbol, trade and order: two orders of ours may meet in one trade. It sorts by time of
+/// execution within an instrument, and being one column, pages can be turned by it.
 pub static FILLS: Table = Table {
     name: "fills",
     columns: &[
+        text("fill_id"),
         text("symbol"),
         int("trade_id"),
         text("client_order_id"),
@@ -57,7 +59,7 @@ pub static FILLS: Table = Table {
         int("maker"),
         int("at"),
     ],
-    key: 2,
+    key: 1,
     indexes: &["at", "client_order_id"],
 };
 
@@ -181,7 +183,7 @@ pub(crate) fn rows(durable: &mut Durable, config: &Config, rows: &mut Vec<Row>) 
     }
 }
 
-fn order(entry: &Entry) -> Row {
+pub(crate) fn order(entry: &Entry) -> Row {
     let (order, spec) = (&entry.order, &entry.order.spec);
     let values = vec![
         spec.client_order_id.as_str().into(),
@@ -205,6 +207,7 @@ fn order(entry: &Entry) -> Row {
 fn execution(entry: &Entry, fill: &nightdesk_orders::Fill) -> Row {
     let spec = &entry.order.spec;
     let values = vec![
+        format!("{}-{:020}-{}", spec.symbol, fill.trade_id, spec.client_order_id).into(),
         spec.symbol.as_str().into(),
         i64::try_from(fill.trade_id).unwrap_or(i64::MAX).into(),
         spec.client_order_id.as_str().into(),
