@@ -66,11 +66,9 @@ impl ExchangeConnector {
     #[must_use]
     pub fn new(config: Config, gauges: Arc<Gauges>) -> Self {
         let feed = Feed::new(&config);
-        let mut durable = Durable::default();
-        durable.epoch = config.epoch;
         Self {
             config,
-            durable,
+            durable: Durable::default(),
             live: BTreeMap::new(),
             asks: BTreeSet::new(),
             hold_until: Timestamp::default(),
@@ -237,8 +235,9 @@ impl Service for ExchangeConnector {
         "exchange-connector"
     }
 
+    /// The settings' epoch or the newest heard of, whichever is later: a start in a new epoch shuts out the old one at once.
     fn epoch(&self) -> u64 {
-        self.durable.epoch
+        self.durable.epoch.max(self.config.epoch)
     }
 
     fn restore(&mut self, snapshot: Option<&str>, tail: &[JournalRow]) -> Result<(), RestoreError> {

@@ -2,7 +2,7 @@
 
 use nightdesk_exchange::{ClockOffset, ExchangeError, Placed, Purpose, Window};
 use nightdesk_orders::{ClientOrderId, ExecutionReport, Fill};
-use nightdesk_shell::Turn;
+use nightdesk_shell::{Service, Turn};
 use nightdesk_units::Timestamp;
 use nightdesk_wire::{Command, Message, OutcomeKind, Queue};
 
@@ -13,11 +13,11 @@ use crate::effect::{Effect, Recalled};
 impl ExchangeConnector {
     /// Core-engine's present command for an order, heard for the first time or again.
     pub(crate) fn command(&mut self, turn: &Turn, command: Command, step: &mut Out) {
-        if command.epoch < self.durable.epoch {
-            tracing::warn!(epoch = command.epoch, ours = self.durable.epoch, "command of an older epoch refused");
+        if command.epoch < self.epoch() {
+            tracing::warn!(epoch = command.epoch, ours = self.epoch(), "command of an older epoch refused");
             return;
         }
-        if command.epoch > self.durable.epoch {
+        if command.epoch > self.epoch() {
             self.record(turn, &Fact::Epoch(command.epoch), step);
         }
         let unknown = !self.durable.attempts.contains_key(&command.order.client_order_id);
