@@ -274,10 +274,10 @@ fn duration(text: &str) -> Result<Duration, String> {
 pub(crate) fn run(cli: Cli) -> ExitCode {
     match cli.command {
         Command::Up(args) if args.speed == Speed::Max && !args.replay.is_empty() => {
-            hosted(true, args.ask.json, async move |host| replay::run(host, args).await)
+            hosted(true, args.ask.json, |host| replay::run(host, args))
         }
-        Command::Up(args) => hosted(false, args.ask.json, async move |host| up::run(host, args).await),
-        Command::Record(args) => hosted(false, true, async move |host| record::run(host, args).await),
+        Command::Up(args) => hosted(false, args.ask.json, |host| up::run(host, args)),
+        Command::Record(args) => hosted(false, true, |host| record::run(host, args)),
         Command::Backtest(args) => plain(|| backtest::run(&args)),
         Command::Config(args) => plain(|| settings::config(&args)),
         Command::Secrets(args) => plain(|| settings::secrets(&args)),
@@ -294,8 +294,12 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
 }
 
 /// Runs a command that lives until it is told to stop.
-fn hosted(single: bool, json: bool, main: impl AsyncFnOnce(Host) -> Result<(), Failure> + 'static) -> ExitCode {
-    let threads = if single { Threads::One } else { Threads::Two };
+fn hosted<F: Future<Output = Result<(), Failure>>>(
+    single: bool,
+    json: bool,
+    main: impl FnOnce(Host) -> F,
+) -> ExitCode {
+    let threads = if single { Threads::Current } else { Threads::Workers(2) };
     // Where standard output is data, the logs go to standard error.
     let logs = if json { logs::Options::to_stderr() } else { logs::Options::default() };
     nightdesk_host::run("nightdesk", Options { threads, logs, ..Options::default() }, main)

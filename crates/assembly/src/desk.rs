@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use futures_util::future::{BoxFuture, FutureExt};
 use nightdesk_bus::{Bus, BusError};
+use nightdesk_core_engine::api::Feed;
 use nightdesk_env::Env;
 use nightdesk_exchange::{Events, Exchange};
 use nightdesk_exchange_connector::Gauges;
@@ -55,6 +56,8 @@ pub struct Apis {
     pub workers: Vec<(InstanceId, EventSender<nightdesk_strategy_worker::Event>)>,
     /// To exchange-connector.
     pub connector: EventSender<nightdesk_exchange_connector::Event>,
+    /// What core-engine has made durable, as it does.
+    pub feed: Feed,
     /// The connector's figures.
     pub gauges: Arc<Gauges>,
     /// Vital signs by service name.
@@ -88,18 +91,32 @@ impl Desk {
     /// # Errors
     /// When a store cannot be read or a queue is taken; nothing has been sent to the exchange then.
     pub async fn start(trading: &Trading, world: World) -> Result<Self, StartError> {
+        Self::start_with(trading, trading.workers(), world).await
+    }
+
+    /// The same with these workers in place of those that the settings lead to: for measurements and tests.
+    ///
+    /// # Errors
+    /// As [`Desk::start`].
+    pub async fn start_with(
+        trading: &Trading,
+        workers: Vec<StrategyWorker>,
+        world: World,
+    ) -> Result<Self, StartError> {
         let World { env, bus, exchange, events, stores, emergency } = world;
         let shared = Shared { env, bus, emergency };
         let (mut shells, mut stoppers, mut status) = (Vec::new(), Vec::new(), Vec::new());
         let mut started = Started { shells: &mut shells, stoppers: &mut stoppers, status: &mut status };
 
-        let core = started.add(shared.core(trading.core.clone(), stores.core)?).await?;
+        let feed = Feed::default();
+        let core = started.add(shared.core(trading.core.clone(), feed.tap(stores.core))?).await?;
         let capital = started.add(shared.capital(trading.capital(), stores.capital)?).await?;
         // The workers listen before the connector speaks.
-        let (mut seats, mut workers) = (Vec::new(), Vec::new());
-        for (config, store) in trading.workers.iter().zip(stores.workers) {
-            seats.push((config.instance, shared.worker(StrategyWorker::new(config.clone()), store)?));
+        let mut seats = Vec::new();
+        for (worker, store) in workers.into_iter().zip(stores.workers) {
+            seats.push((worker.instance(), shared.worker(worker, store)?));
         }
+        let mut workers = Vec::new();
         for (instance, seat) in seats {
             workers.push((instance, started.add(seat).await?));
         }
@@ -107,7 +124,7 @@ impl Desk {
         let config = trading.connector.clone();
         let seat = shared.connector(config, Arc::clone(&gauges), stores.connector, exchange, events)?;
         let connector = started.add(seat).await?;
-        Ok(Self { apis: Apis { core, capital, workers, connector, gauges, status }, shells, stoppers })
+        Ok(Self { apis: Apis { core, capital, workers, connector, feed, gauges, status }, shells, stoppers })
     }
 }
 

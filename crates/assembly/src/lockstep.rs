@@ -54,7 +54,7 @@ impl Lockstep {
     }
 
     /// Runs `market` to its end or for `at_most` events; returns how many there were. `each` is called after every event.
-    pub async fn run(&self, market: &mut dyn Market, at_most: u64, mut each: impl FnMut(u64)) -> u64 {
+    pub async fn run(&self, market: &mut (dyn Market + Send), at_most: u64, mut each: impl FnMut(u64)) -> u64 {
         let mut events = 0;
         while events < at_most {
             let Some(at) = market.next_at() else { break };

@@ -120,12 +120,23 @@ impl Pump {
     /// Puts the services over `outside`. `env.clock` must be `clock`.
     #[must_use]
     pub fn new(trading: &Trading, env: Env, clock: VirtualClock, outside: Outside, keep_journal: bool) -> Self {
+        Self::with_workers(trading, trading.workers(), env, clock, outside, keep_journal)
+    }
+
+    /// The same with these workers in place of those that the settings lead to: for measurements and tests.
+    #[must_use]
+    pub fn with_workers(
+        trading: &Trading,
+        workers: Vec<StrategyWorker>,
+        env: Env,
+        clock: VirtualClock,
+        outside: Outside,
+        keep_journal: bool,
+    ) -> Self {
         let Outside { exchange, events, store, emergency } = outside;
         let window = trading.connector.recv_window;
         let connector = ExchangeConnector::new(trading.connector.clone(), Arc::new(Gauges::default()));
         let to_exchange = nightdesk_exchange_connector::performer(env, exchange, Arc::clone(&store), window);
-        let workers: Vec<StrategyWorker> =
-            trading.workers.iter().map(|config| StrategyWorker::new(config.clone())).collect();
         let core = CoreEngine::new(trading.core.clone());
         let to_store = nightdesk_core_engine::performer(store, emergency);
         Self {

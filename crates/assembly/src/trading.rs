@@ -1,6 +1,7 @@
 //! What is traded, by whom, under which rules.
 
 use nightdesk_capital::CapitalRules;
+use nightdesk_strategy_worker::StrategyWorker;
 
 /// The settings of all services.
 #[derive(Debug, Clone)]
@@ -20,5 +21,11 @@ impl Trading {
     #[must_use]
     pub fn capital(&self) -> nightdesk_capital_manager::Config {
         nightdesk_capital_manager::Config { rules: self.rules.clone(), epoch: self.core.epoch }
+    }
+
+    /// The workers that the settings lead to, their strategies new.
+    #[must_use]
+    pub fn workers(&self) -> Vec<StrategyWorker> {
+        self.workers.iter().cloned().map(StrategyWorker::new).collect()
     }
 }
