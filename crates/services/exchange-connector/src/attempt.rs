@@ -70,6 +70,8 @@ pub(crate) enum Fact {
     Absent { id: ClientOrderId, attempt: u32, proof: String },
     /// The placement will never be sent: it was cancelled or held back before it left.
     Refused { command: Command, reason: String },
+    /// An attempt that had been forgotten was taken back from the store.
+    Recalled { attempt: Attempt },
     /// The mode from now on.
     Mode(Mode),
     /// The epoch from now on.
@@ -84,6 +86,7 @@ impl Fact {
             Self::Rejected { .. } => "rejected",
             Self::Absent { .. } => "absent",
             Self::Refused { .. } => "refused",
+            Self::Recalled { .. } => "recalled",
             Self::Mode(_) => "mode",
             Self::Epoch(_) => "epoch",
         }
@@ -113,6 +116,11 @@ impl Durable {
                 let window = self.attempts.get(&command.order.client_order_id).and_then(|attempt| attempt.window);
                 self.put(command, window, State::Absent);
             }
+            Fact::Recalled { attempt } => {
+                let id = attempt.command.order.client_order_id;
+                self.attempts.insert(id, attempt.clone());
+                self.changed(id, attempt.state);
+            }
             Fact::Over { id } => self.set(*id, State::Over),
             Fact::Rejected { id, .. } => self.set(*id, State::Rejected),
             Fact::Absent { id, attempt, .. } => {
@@ -122,15 +130,6 @@ impl Durable {
             }
             Fact::Mode(mode) => self.mode = Some(mode.clone()),
             Fact::Epoch(epoch) => self.epoch = *epoch,
-        }
-    }
-
-    /// Takes an attempt back from the store.
-    pub(crate) fn recall(&mut self, attempt: Attempt) {
-        let id = attempt.command.order.client_order_id;
-        let done = attempt.state.is_done();
-        if self.attempts.insert(id, attempt).is_none() && done {
-            self.done.push_back(id);
         }
     }
 

@@ -30,11 +30,10 @@ impl ExchangeConnector {
 
     /// The store has said whether it knows the order.
     pub(crate) fn recalled(&mut self, turn: &Turn, command: Command, found: Option<Recalled>, step: &mut Out) {
-        if let Some(Recalled(attempt)) = found {
-            // What has happened meanwhile is newer than what the store said.
-            if !self.durable.attempts.contains_key(&attempt.command.order.client_order_id) {
-                self.durable.recall(attempt);
-            }
+        // What has happened meanwhile is newer than what the store said.
+        let unknown = !self.durable.attempts.contains_key(&command.order.client_order_id);
+        if let Some(Recalled(attempt)) = found.filter(|_| unknown) {
+            self.record(turn, &Fact::Recalled { attempt }, step);
         }
         self.judge(turn, command, step);
     }
