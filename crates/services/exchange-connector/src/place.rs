@@ -7,7 +7,7 @@ use nightdesk_units::Timestamp;
 use nightdesk_wire::{Command, Message, OutcomeKind, Queue};
 
 use crate::attempt::{Fact, State};
-use crate::connector::{ExchangeConnector, Out};
+use crate::connector::{ExchangeConnector, Live, Out};
 use crate::effect::{Effect, Recalled};
 
 impl ExchangeConnector {
@@ -218,6 +218,15 @@ impl ExchangeConnector {
         });
     }
 
+    /// Orders that add risk whose request has left and that the exchange has not shown yet: on its way, or in doubt.
+    fn in_flight(&self) -> Vec<ClientOrderId> {
+        let adds_risk = |id: &ClientOrderId| {
+            self.durable.attempts.get(id).is_some_and(|a| a.state == State::Sent && !a.command.reduces)
+        };
+        let unknown = |live: &Live| !live.seen && (live.placing || live.doubt_since.is_some());
+        self.live.iter().filter(|(id, live)| unknown(live) && adds_risk(id)).map(|(id, _)| *id).collect()
+    }
+
     /// Takes up a mode; what waits and adds risk is held back for good, what has left is named.
     pub(crate) fn set_mode(&mut self, turn: &Turn, mode: nightdesk_capital::Mode, step: &mut Out) {
         if self.durable.mode.as_ref().is_some_and(|known| known.version > mode.version) {
@@ -235,8 +244,7 @@ impl ExchangeConnector {
             for command in waiting {
                 self.refuse(turn, command, "held back: trading was halted while it waited", step);
             }
-            let adds_risk = |id: &ClientOrderId| self.durable.attempts.get(id).is_some_and(|a| !a.command.reduces);
-            in_flight = self.live.iter().filter(|(id, live)| live.placing && adds_risk(id)).map(|(id, _)| *id).collect();
+            in_flight = self.in_flight();
         }
         step.send(Queue::CORE, Message::ModeEffective { version, in_flight });
     }
