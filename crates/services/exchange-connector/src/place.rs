@@ -51,9 +51,11 @@ impl ExchangeConnector {
         let (state, last) = (known.state, known.command.attempt);
         match state {
             State::Absent if command.attempt == last.saturating_add(1) => self.admit(turn, command, step),
-            _ if command.attempt != last => {
-                tracing::warn!(order.id = %id, attempt = command.attempt, last, "placement out of turn ignored");
+            // Nobody knows what became of the placements in between.
+            State::Absent if command.attempt > last => {
+                tracing::error!(order.id = %id, attempt = command.attempt, last, "placement out of turn ignored");
             }
+            // Also for an earlier attempt than the last: whoever asks has fallen behind and must hear how it stands.
             State::Absent => {
                 let proof = "proven earlier".to_owned();
                 Self::tell(turn, id, last, OutcomeKind::NeverArrived { proof }, step);
@@ -77,6 +79,11 @@ impl ExchangeConnector {
         }
         let id = command.order.client_order_id;
         let live = self.live.entry(id).or_default();
+        // The exchange has shown an order of this id, whatever we had proven: there must not be a second one.
+        if live.seen {
+            self.ask(turn, id, step);
+            return;
+        }
         if live.waiting.replace(command).is_none() && turn.now >= self.hold_until {
             let purpose = if command.reduces { Purpose::Exit } else { Purpose::Place };
             step.act(Effect::Admit { id, purpose });
@@ -109,7 +116,8 @@ impl ExchangeConnector {
         if turn.now < self.hold_until {
             return;
         }
-        let Some(command) = self.live.get_mut(&id).and_then(|live| live.waiting.take()) else { return };
+        let Some(live) = self.live.get_mut(&id) else { return };
+        let (Some(command), false) = (live.waiting.take(), live.seen) else { return };
         let permitted = self.durable.mode.as_ref().is_some_and(|mode| mode.permits(!command.reduces));
         if !permitted {
             self.refuse(turn, command, "held back: trading was halted while it waited", step);
