@@ -69,12 +69,19 @@ impl ExchangeConnector {
         }
     }
 
+    /// Whether the mode lets a placement leave. Exits always may, also before the mode is known.
+    fn permits(&self, command: &Command) -> bool {
+        command.reduces || self.durable.mode.as_ref().is_some_and(|mode| mode.permits(true))
+    }
+
     /// Lets the placement wait for its turn, unless the mode forbids it for good.
     fn admit(&mut self, turn: &Turn, command: Command, step: &mut Out) {
-        let Some(mode) = &self.durable.mode else { return };
-        if !mode.permits(!command.reduces) {
-            let reason = format!("held back: trading is {}", mode.level);
-            self.refuse(turn, command, &reason, step);
+        if !self.permits(&command) {
+            // Until the mode is known nothing is refused for good: core-engine will say its command again.
+            if let Some(mode) = &self.durable.mode {
+                let reason = format!("held back: trading is {}", mode.level);
+                self.refuse(turn, command, &reason, step);
+            }
             return;
         }
         let id = command.order.client_order_id;
@@ -118,8 +125,7 @@ impl ExchangeConnector {
         }
         let Some(live) = self.live.get_mut(&id) else { return };
         let (Some(command), false) = (live.waiting.take(), live.seen) else { return };
-        let permitted = self.durable.mode.as_ref().is_some_and(|mode| mode.permits(!command.reduces));
-        if !permitted {
+        if !self.permits(&command) {
             self.refuse(turn, command, "held back: trading was halted while it waited", step);
             return;
         }
