@@ -1,5 +1,7 @@
 //! Secrets, the emergency journal, and the names of what is measured.
 
+#[cfg(any(test, feature = "contract"))]
+pub mod contract;
 pub mod kpi;
 
 use std::fmt;
