@@ -7,7 +7,7 @@ use nightdesk_market::{Candle, Instrument, MarketEvent, Quote, Trade};
 use nightdesk_shell::{Input, RestoreError, Service, Step, Turn};
 use nightdesk_store::{JournalRow, Row};
 use nightdesk_strategies::{Decision, Event as StrategyEvent, Strategy, Wants};
-use nightdesk_units::{Micros, Ticks, Timestamp};
+use nightdesk_units::{InstanceId, Micros, Ticks, Timestamp};
 use nightdesk_wire::{CandleBatch, Message, Queue, RunState, StrategyState};
 
 use crate::config::Config;
@@ -77,6 +77,12 @@ impl StrategyWorker {
             meters: Meters::new(config.instance),
             config,
         }
+    }
+
+    /// Whose it is.
+    #[must_use]
+    pub fn instance(&self) -> InstanceId {
+        self.config.instance
     }
 
     /// The queue it reads.
