@@ -60,12 +60,25 @@ impl ExchangeConnector {
         match result {
             Ok(report) => self.known(turn, report, Vec::new(), step),
             // Nothing to cancel: over, or not there yet. The answer to a question tells which.
-            Err(ExchangeError::Rejected { .. }) => self.ask(turn, id, step),
+            Err(ExchangeError::Rejected { .. }) => self.cancel_refused(turn, id, step),
             Err(ExchangeError::Retry { after, .. }) => {
-                self.hold_until = self.hold_until.max(turn.now + after);
+                self.hold(turn, after);
                 self.ask_after_miss(turn, id);
             }
             Err(ExchangeError::InDoubt { .. }) => self.ask_after_miss(turn, id),
+        }
+    }
+
+    /// Asks at once the first time; an exchange that goes on refusing to cancel an open order is given pauses.
+    fn cancel_refused(&mut self, turn: &Turn, id: ClientOrderId, step: &mut Out) {
+        let Some(live) = self.live.get_mut(&id) else { return };
+        let again = live.misses > 0;
+        live.cancel_refused = true;
+        if again {
+            self.ask_after_miss(turn, id);
+        } else {
+            live.misses = 1;
+            self.ask(turn, id, step);
         }
     }
 }

@@ -38,8 +38,10 @@ pub(crate) struct Live {
     pub(crate) seen: bool,
     /// When to ask next.
     pub(crate) ask_at: Option<Timestamp>,
-    /// Queries without a useful answer in a row.
+    /// Queries without a useful answer, and refused cancels, in a row.
     pub(crate) misses: u32,
+    /// The exchange refused to cancel it: why, a question has to show before the next cancel.
+    pub(crate) cancel_refused: bool,
     /// Since when its outcome is unknown.
     pub(crate) doubt_since: Option<Timestamp>,
 }

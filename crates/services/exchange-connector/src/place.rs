@@ -3,12 +3,15 @@
 use nightdesk_exchange::{ClockOffset, ExchangeError, Placed, Purpose, Window};
 use nightdesk_orders::{ClientOrderId, ExecutionReport, Fill};
 use nightdesk_shell::{Service, Turn};
-use nightdesk_units::Timestamp;
+use nightdesk_units::{Micros, Timestamp};
 use nightdesk_wire::{Command, Message, OutcomeKind, Queue};
 
 use crate::attempt::{Fact, State};
 use crate::connector::{ExchangeConnector, Live, Out};
 use crate::effect::{Effect, Recalled};
+
+/// The shortest pause after the exchange has said "later".
+const SHORTEST_HOLD: Micros = Micros::from_millis(100);
 
 impl ExchangeConnector {
     /// Core-engine's present command for an order, heard for the first time or again.
@@ -157,11 +160,16 @@ impl ExchangeConnector {
                 self.live.remove(&id);
             }
             Err(ExchangeError::Retry { after, reason }) => {
-                self.hold_until = self.hold_until.max(turn.now + after);
+                self.hold(turn, after);
                 self.absent(turn, id, attempt, &reason, step);
             }
             Err(ExchangeError::InDoubt { reason }) => self.doubt(turn, id, attempt, reason, step),
         }
+    }
+
+    /// The exchange wants no requests for a while; never none at all, or a refusal would be repeated without end.
+    pub(crate) fn hold(&mut self, turn: &Turn, after: Micros) {
+        self.hold_until = self.hold_until.max(turn.now + after.max(SHORTEST_HOLD));
     }
 
     fn doubt(&mut self, turn: &Turn, id: ClientOrderId, attempt: u32, reason: String, step: &mut Out) {
@@ -202,7 +210,10 @@ impl ExchangeConnector {
         if !report.status.is_final() {
             let live = self.live.entry(id).or_default();
             live.seen = true;
-            if live.cancel_wanted && !live.asking {
+            live.cancel_refused = false;
+            if !live.cancel_wanted {
+                live.misses = 0;
+            } else if !live.asking {
                 live.asking = true;
                 step.act(Effect::Cancel { symbol: report.symbol, id });
             }

@@ -38,7 +38,11 @@ impl ExchangeConnector {
     pub(crate) fn ask_due(&mut self, turn: &Turn, id: ClientOrderId, step: &mut Out) {
         let Some(live) = self.live.get_mut(&id) else { return };
         live.ask_at = None;
-        let again = live.cancel_wanted && live.seen && !live.asking;
+        let again = live.cancel_wanted && live.seen && !live.asking && !live.cancel_refused;
+        if turn.now < self.hold_until {
+            self.ask_later(id, self.hold_until);
+            return;
+        }
         match self.durable.attempts.get(&id) {
             Some(attempt) if again => {
                 live.asking = true;
