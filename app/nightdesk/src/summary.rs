@@ -8,7 +8,7 @@ use nightdesk_assembly::{Apis, Stores};
 use nightdesk_core_engine::{Event, Reply, Request, Response, View, tables};
 use nightdesk_exchange_connector::Gauges;
 use nightdesk_host::{Failure, Host, Status, output};
-use nightdesk_store::{Select, Value};
+use nightdesk_store::{Select, Table, Value};
 use serde::Serialize;
 
 use crate::verify::{Report, verify};
@@ -168,19 +168,22 @@ async fn count(stores: &Stores) -> Result<Counts, Failure> {
     let mut counts = Counts::default();
     let everything = usize::MAX >> 1;
     for values in stores.core.select(Select::from(&tables::ORDERS, everything)).await? {
-        let column = |name: &str| {
-            let index = tables::ORDERS.columns.iter().position(|column| column.name == name);
-            index.and_then(|index| values.get(index)).and_then(Value::as_str).unwrap_or_default()
-        };
+        let status = text(&tables::ORDERS, &values, "status");
         counts.intents += 1;
-        counts.orders += u64::from(!matches!(column("status"), "abandoned" | "requested"));
-        counts.trades += u64::from(column("status") == "filled");
-        counts.by_instance.entry(column("instance").to_owned()).or_default().0 += 1;
+        counts.orders += u64::from(!matches!(status, "abandoned" | "requested"));
+        counts.trades += u64::from(status == "filled");
+        let instance = text(&tables::ORDERS, &values, "instance");
+        counts.by_instance.entry(instance.to_owned()).or_default().0 += 1;
     }
     for values in stores.core.select(Select::from(&tables::FILLS, everything)).await? {
         counts.fills += 1;
-        let instance = values.get(3).and_then(Value::as_str).unwrap_or_default();
+        let instance = text(&tables::FILLS, &values, "instance");
         counts.by_instance.entry(instance.to_owned()).or_default().1 += 1;
     }
     Ok(counts)
+}
+
+fn text<'a>(table: &Table, values: &'a [Value], name: &str) -> &'a str {
+    let index = table.columns.iter().position(|column| column.name == name);
+    index.and_then(|index| values.get(index)).and_then(Value::as_str).unwrap_or_default()
 }
