@@ -1,6 +1,8 @@
 //! Given a running exchange-simulator on a data directory / When it is killed with SIGKILL in the midst of orders, again
 //! and again / Then whatever it answered is in its record once, and it goes on from there.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test says what went wrong by panicking")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -48,7 +50,13 @@ impl Exchange {
     }
 }
 
-async fn send(client: &reqwest::Client, address: &str, method: &str, path: &str, query: &str) -> reqwest::Result<Value> {
+async fn send(
+    client: &reqwest::Client,
+    address: &str,
+    method: &str,
+    path: &str,
+    query: &str,
+) -> reqwest::Result<Value> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
     let payload = format!("{query}&timestamp={now}&recvWindow=60000");
     let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, b"s"), payload.as_bytes());
@@ -69,7 +77,8 @@ async fn trade_until_death(address: String, round: usize, worker: usize) -> Vec<
     let mut answered = Vec::new();
     for i in 0.. {
         let id = format!("r{round}-w{worker}-{i}");
-        let kind = if i % 2 == 0 { "MARKET&quantity=0.0002" } else { "LIMIT&timeInForce=GTC&quantity=0.0002&price=30000" };
+        let kind =
+            if i % 2 == 0 { "MARKET&quantity=0.0002" } else { "LIMIT&timeInForce=GTC&quantity=0.0002&price=30000" };
         let side = if i % 4 == 2 { "SELL" } else { "BUY" };
         let query = format!("symbol=BTCUSDT&side={side}&type={kind}&newClientOrderId={id}");
         match send(&client, &address, "POST", "/api/v3/order", &query).await {
@@ -125,7 +134,8 @@ async fn a_killed_exchange_keeps_what_it_answered() {
     assert!(answered.len() > 100, "{}", answered.len());
     let exchange = Exchange::start(&dir);
     let balances = check(&dir, &answered);
-    let account = send(&reqwest::Client::new(), &exchange.address, "GET", "/api/v3/account", "omitZeroBalances=true").await;
+    let account =
+        send(&reqwest::Client::new(), &exchange.address, "GET", "/api/v3/account", "omitZeroBalances=true").await;
     for balance in account.unwrap()["balances"].as_array().unwrap() {
         let recorded = &balances[balance["asset"].as_str().unwrap()];
         for part in ["free", "locked"] {
@@ -135,7 +145,8 @@ async fn a_killed_exchange_keeps_what_it_answered() {
     }
     // A data directory in use, and bad arguments, end with codes that say so.
     let second = |args: &[&str]| Command::new(env!("CARGO_BIN_EXE_exchange-simulator")).args(args).output().unwrap();
-    let used = second(&["--listen", "127.0.0.1:0", "--control", "off", "--key", "k:s", "--data-dir", dir.to_str().unwrap()]);
+    let used =
+        second(&["--listen", "127.0.0.1:0", "--control", "off", "--key", "k:s", "--data-dir", dir.to_str().unwrap()]);
     assert_eq!(used.status.code(), Some(78));
     assert_eq!(second(&["--replay"]).status.code(), Some(64));
     drop(exchange);
