@@ -22,12 +22,16 @@ impl ExchangeConnector {
         };
         let (state, last) = (known.state, known.command.attempt);
         match state {
-            // A further attempt may be waiting for its turn: it will not be made.
+            // A further attempt may be waiting for its turn, or be on its way to us: it will not be made.
             State::Absent => {
-                if let Some(live) = self.live.get_mut(&id) {
-                    live.waiting = None;
+                let waits = self.live.get_mut(&id).is_some_and(|live| live.waiting.take().is_some());
+                if waits || command.attempt > last {
+                    let attempt = command.attempt.max(last.saturating_add(u32::from(waits)));
+                    self.refuse(turn, Command { attempt, ..command }, "cancelled before it was sent", step);
+                } else {
+                    let proof = "proven earlier".to_owned();
+                    Self::tell(turn, id, last, OutcomeKind::NeverArrived { proof }, step);
                 }
-                self.refuse(turn, Command { attempt: command.attempt.max(last), ..command }, "cancelled before it was sent", step);
             }
             State::Rejected => {
                 let kind = OutcomeKind::Rejected { code: 0, reason: "refused earlier".to_owned() };

@@ -6,7 +6,7 @@ use nightdesk_shell::{Service, Turn};
 use nightdesk_units::{Micros, Timestamp};
 use nightdesk_wire::{Command, Message, OutcomeKind, Queue};
 
-use crate::attempt::{Fact, State};
+use crate::attempt::{Attempt, Fact, State};
 use crate::connector::{ExchangeConnector, Live, Out};
 use crate::effect::{Effect, Recalled};
 
@@ -147,7 +147,18 @@ impl ExchangeConnector {
         result: Result<Placed, ExchangeError>,
         step: &mut Out,
     ) {
-        self.live.entry(id).or_default().placing = false;
+        if let Some(live) = self.live.get_mut(&id) {
+            live.placing = false;
+        }
+        // The event stream was quicker: the order is over, or this placement is no longer the present one.
+        let present = |known: &Attempt| known.state == State::Sent && known.command.attempt == attempt;
+        if result.is_err() && !self.durable.attempts.get(&id).is_some_and(present) {
+            return;
+        }
+        if result.is_err() && self.live.get(&id).is_some_and(|live| live.seen) {
+            self.ask(turn, id, step);
+            return;
+        }
         match result {
             Ok(placed) => self.known(turn, placed.order, placed.fills, step),
             // An order with our id is open already: ours, from a request whose answer was lost.
@@ -157,7 +168,7 @@ impl ExchangeConnector {
             Err(ExchangeError::Rejected { code, reason }) => {
                 self.record(turn, &Fact::Rejected { id, code, reason: reason.clone() }, step);
                 Self::tell(turn, id, attempt, OutcomeKind::Rejected { code, reason }, step);
-                self.live.remove(&id);
+                self.forget_live(id);
             }
             Err(ExchangeError::Retry { after, reason }) => {
                 self.hold(turn, after);
@@ -174,10 +185,6 @@ impl ExchangeConnector {
 
     fn doubt(&mut self, turn: &Turn, id: ClientOrderId, attempt: u32, reason: String, step: &mut Out) {
         let live = self.live.entry(id).or_default();
-        // The event stream has told us meanwhile.
-        if live.seen {
-            return;
-        }
         live.doubt_since.get_or_insert(turn.now);
         self.gauges.update(|figures| figures.in_doubt += 1);
         Self::tell(turn, id, attempt, OutcomeKind::InDoubt { reason }, step);
