@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use nightdesk_capital::Mode;
 use nightdesk_exchange::{ExchangeEvent, Stream};
 use nightdesk_market::MarketEvent;
 use nightdesk_orders::{ClientOrderId, ExecutionReport};
@@ -59,6 +60,10 @@ pub struct ExchangeConnector {
     links: BTreeMap<Stream, (bool, Timestamp)>,
     heartbeat: Option<Timestamp>,
     deferred: Vec<Event>,
+    /// More events came than could be kept aside: what they would have said is asked for.
+    lost_sight: bool,
+    /// A mode heard while the store took no writes. It holds at once, and is taken up when it is heard again.
+    pub(crate) emergency_mode: Option<Mode>,
 }
 
 pub(crate) type Out = Step<Effect>;
@@ -79,6 +84,8 @@ impl ExchangeConnector {
             links: BTreeMap::new(),
             heartbeat: None,
             deferred: Vec::new(),
+            lost_sight: false,
+            emergency_mode: None,
         }
     }
 
@@ -106,14 +113,31 @@ impl ExchangeConnector {
     }
 
     fn started(&mut self, turn: &Turn, step: &mut Out) {
+        self.look(turn, step);
+        self.heartbeat = Some(turn.now + HEARTBEAT);
+    }
+
+    /// Takes up work with nothing but the journal to go by.
+    fn look(&mut self, turn: &Turn, step: &mut Out) {
         step.act(Effect::Instruments(self.config.symbols.clone()));
-        // Whatever may have left before the last end is asked about before anything else happens to it.
+        // Whatever may have left before is asked about before anything else happens to it.
         let open: Vec<ClientOrderId> = self.durable.open_attempts().collect();
         for id in open {
             self.live.entry(id).or_default().doubt_since = Some(turn.now);
             self.ask(turn, id, step);
         }
-        self.heartbeat = Some(turn.now + HEARTBEAT);
+    }
+
+    /// The store works again: what came meanwhile is taken in.
+    fn catch_up(&mut self, turn: &Turn, step: &mut Out) {
+        for event in std::mem::take(&mut self.deferred) {
+            self.event(turn, event, step);
+        }
+        if std::mem::take(&mut self.lost_sight) {
+            self.live.clear();
+            self.asks.clear();
+            self.look(turn, step);
+        }
     }
 
     fn message(&mut self, turn: &Turn, message: Message, step: &mut Out) {
@@ -261,9 +285,7 @@ impl Service for ExchangeConnector {
     }
 
     fn handle(&mut self, turn: &Turn, input: Input<Event>, step: &mut Out) {
-        for event in std::mem::take(&mut self.deferred) {
-            self.event(turn, event, step);
-        }
+        self.catch_up(turn, step);
         match input {
             Input::Started => self.started(turn, step),
             Input::Message(message) => self.message(turn, message, step),
@@ -292,7 +314,7 @@ impl Service for ExchangeConnector {
     }
 
     fn next_wakeup(&self) -> Option<Timestamp> {
-        let deferred = (!self.deferred.is_empty()).then(Timestamp::default);
+        let deferred = (!self.deferred.is_empty() || self.lost_sight).then(Timestamp::default);
         let ask = self.asks.first().map(|(at, _)| *at);
         let held = (self.hold_until > Timestamp::default()).then_some(self.hold_until);
         [deferred, ask, held, self.heartbeat].into_iter().flatten().min()
@@ -305,13 +327,13 @@ impl Service for ExchangeConnector {
                 let NewOrderKey { symbol, id } = NewOrderKey::of(&command);
                 step.act(Effect::Cancel { symbol, id });
             }
-            // The mode holds from now on; its record follows when the store works again.
             Input::Message(Message::Mode(mode)) => {
                 step.record("emergency_mode", turn.now, &mode);
-                self.durable.mode = Some(mode);
+                self.emergency_mode = Some(mode);
             }
             Input::Event(Event::Exchange(ExchangeEvent::Market(_))) => {}
             Input::Event(event) if self.deferred.len() < MAX_DEFERRED => self.deferred.push(event),
+            Input::Event(_) => self.lost_sight = true,
             _ => {}
         }
     }

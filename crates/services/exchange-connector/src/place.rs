@@ -74,14 +74,15 @@ impl ExchangeConnector {
 
     /// Whether the mode lets a placement leave. Exits always may, also before the mode is known.
     fn permits(&self, command: &Command) -> bool {
-        command.reduces || self.durable.mode.as_ref().is_some_and(|mode| mode.permits(true))
+        let meanwhile = self.emergency_mode.as_ref().is_none_or(|mode| mode.permits(true));
+        command.reduces || (meanwhile && self.durable.mode.as_ref().is_some_and(|mode| mode.permits(true)))
     }
 
     /// Lets the placement wait for its turn, unless the mode forbids it for good.
     fn admit(&mut self, turn: &Turn, command: Command, step: &mut Out) {
         if !self.permits(&command) {
             // Until the mode is known nothing is refused for good: core-engine will say its command again.
-            if let Some(mode) = &self.durable.mode {
+            if let Some(mode) = self.durable.mode.as_ref().filter(|mode| !mode.permits(true)) {
                 let reason = format!("held back: trading is {}", mode.level);
                 self.refuse(turn, command, &reason, step);
             }
@@ -266,6 +267,7 @@ impl ExchangeConnector {
         }
         let version = mode.version;
         let permits = mode.permits(true);
+        self.emergency_mode.take_if(|known| known.version <= version);
         if self.durable.mode.as_ref() != Some(&mode) {
             self.record(turn, &Fact::Mode(mode), step);
         }
