@@ -234,11 +234,7 @@ impl<S: Service + Send> Shell<S> {
                 Some(delivery) => intake.deliveries.push((true, delivery)),
                 None => intake.closed = true,
             },
-            event = self.ports.events.channel.recv().fuse() => match event {
-                Ok(event) => intake.events.push(event),
-                // Every sender is gone: nothing will come this way any more, and the stopper ends the shell.
-                Err(_) => { let _ = self.ports.stop.recv().await; intake.stop = true; }
-            },
+            event = received(&self.ports.events).fuse() => intake.events.push(event),
             event = source.fuse() => match event {
                 Some(event) => intake.events.push(Tracked { event, busy: None }),
                 None => intake.closed = true,
@@ -459,10 +455,7 @@ impl<S: Service + Send> Shell<S> {
                     None => return,
                 },
                 event = next_or_pending(&mut self.effects).fuse() => (Input::Event(event.event), None, event.busy),
-                event = self.ports.events.channel.recv().fuse() => match event {
-                    Ok(event) => (Input::Event(event.event), None, event.busy),
-                    Err(_) => return,
-                },
+                event = received(&self.ports.events).fuse() => (Input::Event(event.event), None, event.busy),
                 event = source.fuse() => match event {
                     Some(event) => (Input::Event(event), None, None),
                     None => return,
@@ -551,6 +544,14 @@ impl<S: Service + Send> Shell<S> {
         }
         let service = self.service.name().to_owned();
         self.ports.store.commit(batch).await.map_err(|source| ShellError::Store { service, source })
+    }
+}
+
+/// The next event; never, when every sender is gone and nothing will come this way any more.
+async fn received<E>(events: &EventReceiver<E>) -> Tracked<E> {
+    match events.channel.recv().await {
+        Ok(event) => event,
+        Err(_) => pending().await,
     }
 }
 
