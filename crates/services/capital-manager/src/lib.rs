@@ -10,6 +10,7 @@
 //! decides something: right before a request is judged (at most once a second), when a drawdown crosses its limit, and
 //! hourly. The journal therefore explains each decision by what precedes it, and a restart forgets no limit that was hit.
 
+pub mod api;
 mod ledger;
 mod manager;
 mod meters;

@@ -18,6 +18,7 @@
 //! meanwhile waits and follows in order. Only the newest closed candle may be decided upon, and only while the next one
 //! is not overdue; older ones are learnt from.
 
+pub mod api;
 mod config;
 mod decide;
 mod fact;

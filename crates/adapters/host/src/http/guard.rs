@@ -52,7 +52,7 @@ pub(super) async fn around(State(guard): State<Guard>, request: Request, next: N
         span.record("trace_id", trace_id);
     }
     let answered = answer(&guard, request, next).instrument(span.clone()).await;
-    let mut response = end_streams_at_stop(as_problem(answered).await, &guard.host);
+    let mut response = end_streams_at_stop(as_problem(answered, &path).await, &guard.host);
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID.clone(), value);
     }

@@ -50,25 +50,35 @@ impl IntoResponse for HttpProblem {
         let mut response = Response::new(Body::from(self.to_json().to_string()));
         *response.status_mut() = self.status;
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        // For `as_problem`, which knows what was asked for.
+        response.extensions_mut().insert(self);
         response
     }
 }
 
-/// Turns an error answer in plain text (axum's own, an extractor's) into a problem; leaves JSON alone.
-pub(super) async fn as_problem(response: axum::response::Response) -> axum::response::Response {
+/// Turns an error answer about `path` into a problem that names it: ours, and what comes as plain text (axum's own, an
+/// extractor's). Leaves other JSON alone.
+pub(super) async fn as_problem(mut response: axum::response::Response, path: &str) -> axum::response::Response {
     let status = response.status();
     if !(status.is_client_error() || status.is_server_error()) {
         return response;
     }
+    let ours = response.extensions_mut().remove::<HttpProblem>();
     let media_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if media_type.contains("json") {
+    if ours.is_none() && media_type.contains("json") {
         return response;
     }
     let (mut parts, body) = response.into_parts();
-    let bytes = axum::body::to_bytes(body, DETAIL_BYTES_MAX).await.unwrap_or_default();
-    let said = String::from_utf8_lossy(&bytes);
-    let detail = if said.is_empty() { usual_detail(status).to_owned() } else { said.into_owned() };
-    let (problem, body) = HttpProblem::new(status, detail).into_response().into_parts();
+    let problem = match ours {
+        Some(problem) => problem,
+        None => {
+            let bytes = axum::body::to_bytes(body, DETAIL_BYTES_MAX).await.unwrap_or_default();
+            let said = String::from_utf8_lossy(&bytes);
+            let detail = if said.is_empty() { usual_detail(status).to_owned() } else { said.into_owned() };
+            HttpProblem::new(status, detail)
+        }
+    };
+    let (problem, body) = problem.with("instance", path).into_response().into_parts();
     parts.headers.remove(CONTENT_LENGTH);
     // What the answer said beside its body (`Allow`, `Retry-After`) stays.
     parts.headers.extend(problem.headers);

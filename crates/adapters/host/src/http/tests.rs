@@ -73,6 +73,7 @@ impl Answer {
             && self.head.contains("content-type: application/problem+json")
             && self.json()["status"] == status
             && self.json()["title"].is_string()
+            && self.json()["instance"].as_str().is_some_and(|path| path.starts_with('/'))
     }
 }
 
