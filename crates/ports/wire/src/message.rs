@@ -356,6 +356,9 @@ pub struct ReconcileRequest {
     pub symbols: Vec<Symbol>,
     /// Orders and executions from here on.
     pub since: Timestamp,
+    /// No new risk is taken before the answer: it ranks before other background work.
+    #[serde(default)]
+    pub urgent: bool,
 }
 
 /// One order as the exchange tells it, and what core-engine must know to adopt it.

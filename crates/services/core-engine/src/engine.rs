@@ -267,10 +267,8 @@ impl CoreEngine {
     fn resume_order(&mut self, turn: &Turn, id: ClientOrderId, step: &mut Out) {
         let Some(entry) = self.durable.orders.get(&id) else { return };
         match entry.order.status {
-            Status::Requested => {
-                let entry = entry.clone();
-                self.ask_allocation(turn, &entry, step);
-            }
+            // Asked for, or asked for again, as soon as we know how things stand.
+            Status::Requested => {}
             Status::PendingNew | Status::InDoubt | Status::PendingCancel => {
                 self.drive(turn, id, true, step);
                 self.watch(turn, id, false);
@@ -317,7 +315,11 @@ impl CoreEngine {
         if link.stream != Stream::User {
             return;
         }
+        let first = self.user.is_none();
         self.user = Some((link.up, link.at));
+        if first {
+            self.release_waiting(turn, step);
+        }
         // Events may have been missed: the exchange's view says which.
         if link.gap_since.is_some() {
             self.ask_reconciliation(turn, step);

@@ -46,13 +46,38 @@ impl CoreEngine {
                 self.record(&Fact::Intent { intent, reduces, worst_cost, at }, turn, step);
                 if reduces {
                     self.order_event(turn, id, OrderEvent::Granted, None, None, step);
-                } else if let Some(entry) = self.durable.orders.get(&id).cloned() {
-                    self.ask_allocation(turn, &entry, step);
+                } else if self.is_ready()
+                    && let Some(entry) = self.durable.orders.get(&id)
+                {
+                    self.ask_allocation(turn, entry, step);
                 }
             }
             Err(reason) => {
                 self.record(&Fact::Intent { intent, reduces, worst_cost: Money::ZERO, at }, turn, step);
                 self.abandon(turn, id, reason, step);
+            }
+        }
+    }
+
+    /// True once, since this start, the exchange's view has been compared and the account's stream has been heard.
+    fn is_ready(&self) -> bool {
+        self.reconciler.last_good().is_some() && self.user.is_some()
+    }
+
+    /// What was decided before we knew how things stand may be asked for now, unless it has become too old.
+    pub(crate) fn release_waiting(&mut self, turn: &Turn, step: &mut Out) {
+        if !self.is_ready() {
+            return;
+        }
+        let waiting = self.durable.active_orders().filter(|entry| entry.order.status == Status::Requested);
+        for entry in waiting.cloned().collect::<Vec<_>>() {
+            let spec = &entry.order.spec;
+            if turn.now.since(spec.created_at) > self.config.max_intent_age {
+                let reason = "too old when the exchange's view was known".to_owned();
+                self.abandon(turn, spec.client_order_id, reason, step);
+                self.settle(turn, spec.client_order_id, step);
+            } else {
+                self.ask_allocation(turn, &entry, step);
             }
         }
     }
@@ -143,7 +168,12 @@ impl CoreEngine {
             if !self.durable.runs(intent.instance) {
                 return Err(format!("instance {} is stopped", intent.instance));
             }
-            self.may_add_risk(turn, symbol)?;
+            // Before we know how things stand it waits for its grant; on the grant this is asked again.
+            if self.is_ready() {
+                self.may_add_risk(turn, symbol)?;
+            } else if !self.durable.mode.permits(true) {
+                return Err(format!("trading is {}: {}", self.durable.mode.level, self.durable.mode.reason));
+            }
         }
         let mid = self.mid(symbol).ok_or("no market price yet")?;
         let deny = |reason: DenyReason| reason.to_string();

@@ -68,8 +68,12 @@ impl CoreEngine {
         reconciler.next_at = Some(turn.now + self.config.reconcile_every);
         // Before the first look there is nothing of ours at the exchange.
         let from = if self.durable.opened { self.durable.reconciled_to } else { turn.now };
-        let request =
-            ReconcileRequest { id: reconciler.last_id, symbols: self.config.symbols(), since: from - OVERLAP };
+        let request = ReconcileRequest {
+            id: reconciler.last_id,
+            symbols: self.config.symbols(),
+            since: from - OVERLAP,
+            urgent: reconciler.last_good.is_none(),
+        };
         step.notify(Queue::CONNECTOR, Message::ReconcileRequest(request));
     }
 
@@ -101,7 +105,10 @@ impl CoreEngine {
             self.compare_balances(turn, &answer.balances, step);
         }
         if answer.failed.is_empty() {
-            self.reconciler.last_good = Some(turn.now);
+            let first = self.reconciler.last_good.replace(turn.now).is_none();
+            if first {
+                self.release_waiting(turn, step);
+            }
             self.record(&Fact::Reconciled { up_to: answer.at }, turn, step);
         }
     }

@@ -154,7 +154,7 @@ pub fn performer(
                 Event::Candles(request, candles.map(|candles| CandleBatch { request, candles }))
             }),
             Effect::Instruments(symbols) => Box::pin(async move {
-                exchange.admit(Purpose::Background).await;
+                exchange.admit(Purpose::Query).await;
                 Event::Instruments(exchange.instruments(&symbols).await)
             }),
             Effect::RetryInstruments(symbols) => Box::pin(async move {
@@ -198,8 +198,9 @@ async fn recall(store: Arc<dyn Store>, clock: Arc<dyn Clock>, command: Command) 
 
 async fn reconcile(exchange: &dyn Exchange, request: ReconcileRequest) -> ReconcileAnswer {
     let (mut orders, mut trades, mut failed) = (Vec::new(), Vec::<AccountTrade>::new(), Vec::new());
+    let purpose = if request.urgent { Purpose::Query } else { Purpose::Background };
     for symbol in &request.symbols {
-        match view(exchange, *symbol, request.since).await {
+        match view(exchange, *symbol, request.since, purpose).await {
             Ok((mut seen, mut executed)) => {
                 orders.append(&mut seen);
                 trades.append(&mut executed);
@@ -207,7 +208,7 @@ async fn reconcile(exchange: &dyn Exchange, request: ReconcileRequest) -> Reconc
             Err(_) => failed.push(*symbol),
         }
     }
-    exchange.admit(Purpose::Background).await;
+    exchange.admit(purpose).await;
     // Balances last: what they show is at least as new as the orders above.
     let (at, balances) = match exchange.balances().await {
         Ok(answer) => answer,
@@ -223,14 +224,15 @@ async fn view(
     exchange: &dyn Exchange,
     symbol: Symbol,
     since: Timestamp,
+    purpose: Purpose,
 ) -> Result<(Vec<ExecutionReport>, Vec<AccountTrade>), ExchangeError> {
-    exchange.admit(Purpose::Background).await;
+    exchange.admit(purpose).await;
     let mut orders = exchange.open_orders(symbol).await?;
-    exchange.admit(Purpose::Background).await;
+    exchange.admit(purpose).await;
     let recent = exchange.all_orders(symbol, since).await?;
     // The later word wins: an order may have ended between the two reads.
     orders.retain(|open| recent.iter().all(|known| known.exchange_order_id != open.exchange_order_id));
     orders.extend(recent);
-    exchange.admit(Purpose::Background).await;
+    exchange.admit(purpose).await;
     Ok((orders, exchange.trades(symbol, since).await?))
 }
