@@ -6,6 +6,7 @@
 //!
 //! The shell reaches time, channels and I/O only through ports: the simulator runs this very code.
 
+mod emergency;
 mod events;
 mod inbox;
 mod outbox;

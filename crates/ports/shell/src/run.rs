@@ -7,7 +7,7 @@ use futures_util::select_biased;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use nightdesk_bus::{Bus, BusError, Consumer, Delivery, MarketStream};
 use nightdesk_env::{Busy, Env};
-use nightdesk_platform::{EmergencyJournal, EmergencyRecord};
+use nightdesk_platform::EmergencyJournal;
 use nightdesk_store::{Batch, JournalRow, OutboxRow, Snapshot, Store, StoreError};
 use nightdesk_units::{Micros, Timestamp};
 use nightdesk_wire::{Envelope, Message, MessageId, Queue};
@@ -24,7 +24,7 @@ const MAX_MARKET: usize = 256;
 /// How long the store may lag behind in knowing what has been delivered, when there is nothing else to write.
 const DELIVERED_LAG: Micros = Micros::from_millis(200);
 /// How long to wait before a failed store or bus is tried again.
-const RETRY: Micros = Micros::from_millis(100);
+pub(crate) const RETRY: Micros = Micros::from_millis(100);
 /// Facts between snapshots.
 const SNAPSHOT_EVERY: u64 = 20_000;
 
@@ -96,23 +96,25 @@ pub async fn run<S: Service + Send>(service: S, ports: Ports<S>) -> Result<(), S
 }
 
 /// An effect's outcome, with the token that kept the run from resting meanwhile.
-type Effect<E> = BoxFuture<'static, Tracked<E>>;
+pub(crate) type Effect<E> = BoxFuture<'static, Tracked<E>>;
 /// Queue and number of a message that has arrived.
 type Confirm = BoxFuture<'static, (String, u64)>;
 
 /// A service at work.
 pub struct Shell<S: Service> {
-    service: S,
-    ports: Ports<S>,
+    pub(crate) service: S,
+    pub(crate) ports: Ports<S>,
     inbox: Inbox,
     outbox: Outbox,
-    effects: FuturesUnordered<Effect<S::Event>>,
+    pub(crate) effects: FuturesUnordered<Effect<S::Event>>,
     confirms: FuturesUnordered<Confirm>,
     sleep: Option<(Timestamp, BoxFuture<'static, ()>)>,
     version: u64,
     snapshot_version: u64,
     news_since: Option<Timestamp>,
     step: Step<S::Effect>,
+    /// Control messages served without the store, to be handled again now that it works.
+    pub(crate) held: Vec<Delivery>,
 }
 
 /// Everything one turn takes in.
@@ -174,6 +176,7 @@ impl<S: Service + Send> Shell<S> {
             snapshot_version,
             news_since: None,
             step: Step::default(),
+            held: Vec::new(),
         };
         shell.republish(recovered.outbox);
         shell.ports.status.set_storage(StorageState::Works);
@@ -188,7 +191,7 @@ impl<S: Service + Send> Shell<S> {
     /// A store that refuses for good, or a closed bus.
     pub async fn run(mut self) -> Result<(), ShellError> {
         loop {
-            let mut intake = self.wait().await;
+            let mut intake = if self.held.is_empty() { self.wait().await } else { self.take_held() };
             if intake.stop {
                 return self.end().await;
             }
@@ -256,6 +259,12 @@ impl<S: Service + Send> Shell<S> {
         intake
     }
 
+    /// The control messages that were served without the store, to be handled as if they had just come.
+    fn take_held(&mut self) -> Intake<S::Event> {
+        let deliveries = std::mem::take(&mut self.held).into_iter().map(|delivery| (true, delivery));
+        Intake { deliveries: deliveries.collect(), ..Intake::default() }
+    }
+
     /// Takes what else is there without waiting, so that one commit covers it.
     fn drain(&mut self, intake: &mut Intake<S::Event>) {
         while intake.inputs() < MAX_INPUTS {
@@ -301,7 +310,7 @@ impl<S: Service + Send> Shell<S> {
         }
     }
 
-    fn now_turn(&self) -> Turn {
+    pub(crate) fn now_turn(&self) -> Turn {
         Turn { now: self.ports.env.now(), oldest_outbox: self.outbox.oldest() }
     }
 
@@ -426,7 +435,9 @@ impl<S: Service + Send> Shell<S> {
                         self.service.storage(false);
                     }
                     self.ports.status.waits();
-                    self.emergencies().await;
+                    if !self.emergencies().await {
+                        return Err(ShellError::Store { service: self.service.name().to_owned(), source: error });
+                    }
                 }
                 Err(source) => {
                     return Err(ShellError::Store { service: self.service.name().to_owned(), source });
@@ -440,47 +451,6 @@ impl<S: Service + Send> Shell<S> {
         }
         self.ports.status.committed(self.version);
         Ok(())
-    }
-
-    /// Serves operators and control messages for the length of one retry interval, without the store.
-    async fn emergencies(&mut self) {
-        let until = self.ports.env.now() + RETRY;
-        let mut sleep = self.ports.env.clock.sleep_until(self.service.name(), until).fuse();
-        loop {
-            let control = optional(self.ports.control.as_mut().map(|control| control.next()));
-            let source = optional(self.ports.source.as_mut().map(|source| source.next()));
-            let (input, ack, _busy) = select_biased! {
-                delivery = control.fuse() => match delivery {
-                    Some(delivery) => (Input::Message(delivery.envelope.message), Some(delivery.tag), None),
-                    None => return,
-                },
-                event = next_or_pending(&mut self.effects).fuse() => (Input::Event(event.event), None, event.busy),
-                event = received(&self.ports.events).fuse() => (Input::Event(event.event), None, event.busy),
-                event = source.fuse() => match event {
-                    Some(event) => (Input::Event(event), None, None),
-                    None => return,
-                },
-                () = sleep => return,
-            };
-            let (turn, mut step) = (self.now_turn(), Step::default());
-            self.service.emergency(&turn, input, &mut step);
-            for record in &step.records {
-                let record = EmergencyRecord { at: record.at, kind: record.kind.to_owned(), body: record.body.clone() };
-                if let Err(error) = self.ports.emergency.append(&record) {
-                    // Reducing risk without a record is better than not reducing it; the log is the record then.
-                    tracing::error!(%error, kind = record.kind, body = record.body, "emergency journal failed");
-                }
-            }
-            for out in &mut step.out {
-                if let Outgoing::Send(queue, message) = out {
-                    *out = Outgoing::Notify(queue.clone(), message.clone());
-                }
-            }
-            self.release(&mut step, Vec::new());
-            if let (Some(tag), Some(control)) = (ack, &mut self.ports.control) {
-                control.ack(tag);
-            }
-        }
     }
 
     /// Sends a committed message until the bus has taken it.
@@ -505,7 +475,7 @@ impl<S: Service + Send> Shell<S> {
     }
 
     /// Lets out what the turn decided, in its order.
-    fn release(&mut self, step: &mut Step<S::Effect>, numbers: Vec<u64>) {
+    pub(crate) fn release(&mut self, step: &mut Step<S::Effect>, numbers: Vec<u64>) {
         let mut numbers = numbers.into_iter();
         for out in step.out.drain(..) {
             match out {
@@ -548,21 +518,21 @@ impl<S: Service + Send> Shell<S> {
 }
 
 /// The next event; never, when every sender is gone and nothing will come this way any more.
-async fn received<E>(events: &EventReceiver<E>) -> Tracked<E> {
+pub(crate) async fn received<E>(events: &EventReceiver<E>) -> Tracked<E> {
     match events.channel.recv().await {
         Ok(event) => event,
         Err(_) => pending().await,
     }
 }
 
-async fn optional<T>(future: Option<BoxFuture<'_, Option<T>>>) -> Option<T> {
+pub(crate) async fn optional<T>(future: Option<BoxFuture<'_, Option<T>>>) -> Option<T> {
     match future {
         Some(future) => future.await,
         None => pending().await,
     }
 }
 
-async fn next_or_pending<F: Future>(futures: &mut FuturesUnordered<F>) -> F::Output {
+pub(crate) async fn next_or_pending<F: Future>(futures: &mut FuturesUnordered<F>) -> F::Output {
     match futures.next().await {
         Some(output) => output,
         None => pending().await,
