@@ -17,7 +17,7 @@ use crate::inbox::Inbox;
 use crate::outbox::Outbox;
 use crate::{Input, Outgoing, RestoreError, Service, Status, Step, StorageState, Turn};
 
-/// The most inputs one commit covers.
+/// The most inputs that one turn, and so one commit, takes from each port.
 const MAX_INPUTS: usize = 64;
 /// The most market events one turn takes.
 const MAX_MARKET: usize = 256;
@@ -265,35 +265,41 @@ impl<S: Service + Send> Shell<S> {
         Intake { deliveries: deliveries.collect(), ..Intake::default() }
     }
 
-    /// Takes what else is there without waiting, so that one commit covers it.
+    /// Takes what else is there without waiting, so that one commit covers it. Each port has a share of its own: a flood
+    /// of market data delays no command, and a service that is never at rest is still woken.
     fn drain(&mut self, intake: &mut Intake<S::Event>) {
-        while intake.inputs() < MAX_INPUTS {
+        for _ in 0..MAX_INPUTS {
             let Some(Some(effect)) = self.effects.next().now_or_never() else { break };
             intake.events.push(effect);
         }
         while let Some(Some((queue, seq))) = self.confirms.next().now_or_never() {
             self.outbox.confirm(&queue, seq);
         }
-        while intake.inputs() < MAX_INPUTS {
+        for _ in 0..MAX_INPUTS {
             let Some(delivery) = self.ports.control.as_mut().and_then(|control| control.try_next()) else { break };
             intake.deliveries.push((true, delivery));
         }
-        while intake.inputs() < MAX_INPUTS {
+        for _ in 0..MAX_INPUTS {
             let Ok(event) = self.ports.events.channel.try_recv() else { break };
             intake.events.push(event);
         }
-        while intake.inputs() < MAX_INPUTS + MAX_MARKET {
+        for _ in 0..MAX_MARKET {
             let Some(source) = &mut self.ports.source else { break };
             let Some(Some(event)) = source.next().now_or_never() else { break };
             intake.events.push(Tracked { event, busy: None });
         }
-        while intake.inputs() < MAX_INPUTS {
+        for _ in 0..MAX_INPUTS {
             let Some(delivery) = self.ports.queue.try_next() else { break };
             intake.deliveries.push((false, delivery));
         }
         while intake.market.len() < MAX_MARKET {
             let Some(event) = self.ports.market.as_mut().and_then(|market| market.try_next()) else { break };
             intake.market.push(event);
+        }
+        // In a lockstep run nobody is ever late: there the clock says who wakes when.
+        let now = self.ports.env.now();
+        if self.sleep.take_if(|(at, _)| *at < now).is_some() {
+            intake.woken = true;
         }
     }
 
