@@ -203,7 +203,7 @@ pub(crate) fn serve(
         server => server?,
     };
     let address = server.addresses().first().copied().context("the server listens nowhere")?;
-    api::mount(server, apis, stores, env).start(host)?;
+    api::mount(server, apis, stores).start(host)?;
     let addresses = BTreeMap::from([("api".to_owned(), format!("http://{address}"))]);
     RunFile::of_this_process(env.now(), addresses, &token).publish(host, dir)?;
     let page = format!("http://{address}/#token={}", token.expose_str().unwrap_or_default());

@@ -46,7 +46,7 @@ fn every_operation_has_a_name_of_its_own_and_every_path_parameter_is_described()
             let expected: Vec<&str> =
                 path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect();
             assert_eq!(in_path, expected, "{method} {path}");
-            assert!(operation["responses"].as_object().unwrap().len() >= 2, "{method} {path}");
+            assert!(operation["responses"].as_object().unwrap().contains_key("401") != operation["security"].is_array());
         }
     }
     assert_eq!(names.len(), endpoints().len() + 1);
@@ -55,9 +55,11 @@ fn every_operation_has_a_name_of_its_own_and_every_path_parameter_is_described()
 #[test]
 fn what_is_described_is_served() {
     let mut house = House::new();
-    let document = house.get("/v1/openapi.json");
+    let document = document();
     assert_eq!((&document["openapi"], &document["servers"][0]["url"]), (&json!("3.1.0"), &json!("/api/core")));
-    for (path, item) in document["paths"].as_object().unwrap() {
+    let paths = document["paths"].as_object().unwrap().iter();
+    // The description itself is mounted apart from what needs a token.
+    for (path, item) in paths.filter(|(path, _)| *path != "/v1/openapi.json") {
         let path = path.replace("{client_order_id}", "nd-1-x").replace("{instance}", "none").replace("{symbol}", "X");
         for method in item.as_object().unwrap().keys() {
             let response = house.send(&method.to_uppercase(), &format!("/api/core{path}"), Some("{}"), None);

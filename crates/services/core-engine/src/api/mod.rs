@@ -21,7 +21,6 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware::from_fn;
-use axum::routing::get;
 use nightdesk_env::Clock;
 use nightdesk_shell::EventSender;
 use nightdesk_store::Store;
@@ -53,19 +52,13 @@ impl Api {
         Self { core, store, clock, feed }
     }
 
-    /// The routes, from `/v1` on, with their description at `/v1/openapi.json`.
+    /// The routes, from `/v1` on. Their description, [`document`], is for everybody; these are not.
     pub fn router(self) -> Router {
-        let description = Arc::new(document());
-        let describe = move || {
-            let description = Arc::clone(&description);
-            async move { axum::Json((*description).clone()) }
-        };
         let routes = endpoints().into_iter().fold(Router::new(), |router, endpoint| {
             let (path, handler) = endpoint.into_route();
             router.route(path, handler)
         });
         routes
-            .route("/v1/openapi.json", get(describe))
             .fallback(|| async { StatusCode::NOT_FOUND })
             .method_not_allowed_fallback(|| async { StatusCode::METHOD_NOT_ALLOWED })
             .layer(from_fn(problem::around))
