@@ -12,7 +12,7 @@ use nightdesk_store::{JournalRow, Row};
 use nightdesk_units::{Micros, Timestamp};
 use nightdesk_wire::{Command, LinkState, Message, Outcome, OutcomeKind, Queue};
 
-use crate::attempt::{Durable, Fact};
+use crate::attempt::{Durable, Fact, State};
 use crate::config::Config;
 use crate::effect::{Effect, Event};
 use crate::feed::Feed;
@@ -162,7 +162,10 @@ impl ExchangeConnector {
             Event::Canceled { id, result } => self.canceled(turn, id, result, step),
             Event::Queried { id, asked_at, result } => self.queried(turn, id, asked_at, result, step),
             Event::Recalled(command, found) => self.recalled(turn, command, found, step),
-            Event::Reconciled(answer) => step.notify(Queue::CORE, Message::ReconcileAnswer(answer)),
+            Event::Reconciled(answer) => {
+                self.compared(turn, &answer.orders, step);
+                step.notify(Queue::CORE, Message::ReconcileAnswer(answer));
+            }
             Event::Candles(request, Ok(batch)) => {
                 step.notify(Queue::worker(request.instance), Message::Candles(batch));
             }
@@ -173,6 +176,16 @@ impl ExchangeConnector {
             Event::Instruments(Err(error)) => {
                 tracing::warn!(%error, "instruments not known yet; asking again");
                 step.act(Effect::RetryInstruments(self.config.symbols.clone()));
+            }
+        }
+    }
+
+    /// The exchange's view also ends what is open here: the report of its end may have been lost with a stream.
+    fn compared(&mut self, turn: &Turn, orders: &[ExecutionReport], step: &mut Out) {
+        for report in orders {
+            let known = self.durable.attempts.get(&report.client_order_id);
+            if known.is_some_and(|attempt| attempt.state == State::Sent) {
+                self.seen(turn, report, step);
             }
         }
     }
