@@ -1,1 +1,30 @@
 //! The whole system on one thread from one seed.
+//!
+//! All four services, cores and shells, over model ports: disks that fail, a bus that loses, an exchange that answers late or
+//! to nobody, in virtual time. A judge outside watches the invariants after every step. The same seed is the same run.
+//!
+//! It does not cover adapters: those have contract suites and real faults.
+
+mod agenda;
+mod bus;
+mod chance;
+mod coverage;
+mod emergency;
+mod exchange;
+mod executor;
+mod faults;
+mod fuzzer;
+mod house;
+mod judge;
+mod life;
+mod operator;
+mod run;
+mod settled;
+mod setup;
+mod slot;
+mod store;
+mod trace;
+mod world;
+
+pub use coverage::Coverage;
+pub use run::{Options, Outcome, run};
