@@ -13,6 +13,8 @@ mod outbox;
 mod run;
 mod service;
 mod status;
+#[cfg(test)]
+mod test_house;
 
 pub use events::{EventReceiver, EventSender, Source, Stopper, channel, stopper};
 pub use run::{Perform, Ports, Shell, ShellError, run};

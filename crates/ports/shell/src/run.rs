@@ -544,3 +544,7 @@ pub(crate) async fn next_or_pending<F: Future>(futures: &mut FuturesUnordered<F>
         None => pending().await,
     }
 }
+
+#[cfg(test)]
+#[path = "run_tests.rs"]
+mod tests;
