@@ -21,7 +21,7 @@ use serde::Serialize;
 
 use crate::cli::BacktestArgs;
 use crate::config::Config;
-use crate::replay::{at_receipt, open_venue};
+use crate::replay::{at_receipt, fund, open_venue};
 
 /// Before the recording begins, the services start and look at the account.
 const BEFORE: Micros = Micros::from_secs(1);
@@ -73,7 +73,8 @@ pub(crate) fn run(args: &BacktestArgs) -> Result<(), Failure> {
     let decode_seconds = started.elapsed().as_secs_f64();
 
     let lockstep = Lockstep::new(start - BEFORE);
-    let venue = open_venue(&config, &found, &lockstep, None)?;
+    let venue = open_venue(&found, &lockstep, None);
+    fund(&config, &venue)?;
     let (exchange, told) = venue.connect();
     let trading = config.trading()?;
     let env = Env {
@@ -99,7 +100,11 @@ pub(crate) fn run(args: &BacktestArgs) -> Result<(), Failure> {
         write_journal(file, &journal)?;
     }
     let printed = summarise(&view, &journal, pump.market_events, (decode_seconds, run_seconds));
-    if args.json { output::json(&printed)? } else { print(&printed)? }
+    if args.json {
+        output::json(&printed)?
+    } else {
+        print(&printed)?
+    }
     Ok(())
 }
 
@@ -110,7 +115,10 @@ fn choose(config: &mut Config, names: &[String]) -> Result<(), Failure> {
     }
     config.strategy.retain(|known| names.iter().any(|name| *name == known.instance || *name == known.strategy));
     if config.strategy.is_empty() {
-        return Err(Failure::new(Status::Usage, format!("no strategy in the configuration is named {}", names.join(" or "))));
+        return Err(Failure::new(
+            Status::Usage,
+            format!("no strategy in the configuration is named {}", names.join(" or ")),
+        ));
     }
     Ok(())
 }
@@ -202,7 +210,8 @@ fn trades(journal: &[JournalRow]) -> u64 {
     use nightdesk_orders::ClientOrderId;
     let mut open = std::collections::BTreeMap::new();
     let mut filled = 0;
-    for row in journal.iter().filter(|row| row.stream == "core-engine" && (row.kind == "intent" || row.kind == "fill")) {
+    for row in journal.iter().filter(|row| row.stream == "core-engine" && (row.kind == "intent" || row.kind == "fill"))
+    {
         match serde_json::from_str(&row.body) {
             Ok(Fact::Intent { intent, .. }) => {
                 open.insert(ClientOrderId::of(intent.instance, intent.intent_id), intent.qty);

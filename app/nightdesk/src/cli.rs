@@ -294,11 +294,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
 }
 
 /// Runs a command that lives until it is told to stop.
-fn hosted<F: Future<Output = Result<(), Failure>>>(
-    single: bool,
-    json: bool,
-    main: impl FnOnce(Host) -> F,
-) -> ExitCode {
+fn hosted<F: Future<Output = Result<(), Failure>>>(single: bool, json: bool, main: impl FnOnce(Host) -> F) -> ExitCode {
     let threads = if single { Threads::Current } else { Threads::Workers(2) };
     // Where standard output is data, the logs go to standard error.
     let logs = if json { logs::Options::to_stderr() } else { logs::Options::default() };
@@ -311,7 +307,9 @@ fn plain(main: impl FnOnce() -> Result<(), Failure>) -> ExitCode {
         Ok(()) => Status::Good.into(),
         Err(failure) => {
             match failure.config_errors() {
-                Some(errors) => nightdesk_host::output::to_stderr(&errors.render(nightdesk_host::output::colour_wanted())),
+                Some(errors) => {
+                    nightdesk_host::output::to_stderr(&errors.render(nightdesk_host::output::colour_wanted()))
+                }
                 None => nightdesk_host::output::to_stderr(&format!("nightdesk: {failure}\n")),
             }
             failure.status().into()

@@ -15,7 +15,16 @@ pub(crate) struct PendingHalt {
 macro_rules! soon {
     ($($name:ident($args:ty)),*) => { $(pub(crate) fn $name(_: &$args) -> Result<(), Failure> { Err(Failure::from("not yet")) })* };
 }
-soon!(status(Ask), orders(ListArgs), positions(Ask), pnl(Ask), strategies(StrategiesArgs), halt(HaltArgs), resume(Ask), reconcile(Ask));
+soon!(
+    status(Ask),
+    orders(ListArgs),
+    positions(Ask),
+    pnl(Ask),
+    strategies(StrategiesArgs),
+    halt(HaltArgs),
+    resume(Ask),
+    reconcile(Ask)
+);
 
 pub(crate) fn pending_halt(_: &Path) -> anyhow::Result<Option<PendingHalt>> {
     Ok(None)

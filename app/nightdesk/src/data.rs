@@ -40,9 +40,8 @@ impl Database {
 
 /// Every service's database.
 pub(crate) fn databases(dir: &Path, trading: &Trading) -> Vec<Database> {
-    let service = |schema: &'static Schema| {
-        Database { stream: schema.service.to_owned(), folder: dir.to_owned(), schema }
-    };
+    let service =
+        |schema: &'static Schema| Database { stream: schema.service.to_owned(), folder: dir.to_owned(), schema };
     let workers = trading.workers.iter().map(|worker| {
         let stream = format!("worker.{}", worker.instance);
         Database { folder: dir.join(&stream), stream, schema: &nightdesk_strategy_worker::SCHEMA }
@@ -106,12 +105,8 @@ pub(crate) fn keep_config(dir: &Path, config: &Config) -> anyhow::Result<()> {
 /// The configuration that the data was made with.
 pub(crate) fn kept_config(dir: &Path) -> anyhow::Result<Config> {
     let file = dir.join("config.json");
-    let text = std::fs::read(&file)
-        .with_context(|| format!("cannot read {}: is {} a data directory of Nightdesk?", file.display(), dir.display()))?;
+    let text = std::fs::read(&file).with_context(|| {
+        format!("cannot read {}: is {} a data directory of Nightdesk?", file.display(), dir.display())
+    })?;
     serde_json::from_slice(&text).with_context(|| format!("{} is damaged", file.display()))
-}
-
-/// True when services have kept anything in `dir`.
-pub(crate) fn has_databases(dir: &Path) -> bool {
-    dir.join("databases.json").exists()
 }

@@ -64,9 +64,7 @@ pub(crate) async fn simulator(
 }
 
 /// What the account of a simulated exchange owns at first.
-pub(crate) fn balances(
-    config: &Config,
-) -> anyhow::Result<Vec<(nightdesk_units::Asset, nightdesk_units::Qty)>> {
+pub(crate) fn balances(config: &Config) -> anyhow::Result<Vec<(nightdesk_units::Asset, nightdesk_units::Qty)>> {
     let parsed = config.exchange.balances.iter().map(|text| text.parse::<Balance>());
     let parsed = parsed.map(|balance| balance.map(|balance| (balance.asset, balance.amount)));
     Ok(parsed.collect::<Result<_, _>>()?)

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use nightdesk_assembly::{Desk, Lockstep, Market, Stores, World};
 use nightdesk_env::{Activity, Env, SeededEntropy};
-use nightdesk_exchange_local::{Entry, Feed, LocalVenue, Options, RecordLog};
+use nightdesk_exchange_local::{Entry, Feed, Input, LocalVenue, Options, RecordLog};
 use nightdesk_exchange_simulator::DEFAULT_ACCOUNT;
 use nightdesk_exchange_simulator::market::{Playback, Recorded, Survey, survey};
 use nightdesk_host::{Failure, Host, Status, output};
@@ -43,10 +43,6 @@ pub(crate) async fn run(host: Host, args: UpArgs) -> Result<(), Failure> {
     let config = up::read_config(&args)?;
     let dir = directory(&args)?;
     let lock = DataDir::open(&dir).map_err(|error| Failure::new(Status::TryAgain, error))?;
-    if data::has_databases(&dir) {
-        let text = format!("{} holds an earlier run: a replay at full speed begins anew in an empty directory", dir.display());
-        return Err(Failure::new(Status::BadConfig, text));
-    }
     data::keep_config(&dir, &config)?;
     let summary = Summary::new(&host, dir.clone(), args.ask.json);
     let closing = summary.clone();
@@ -57,7 +53,15 @@ pub(crate) async fn run(host: Host, args: UpArgs) -> Result<(), Failure> {
 
     let mut tape = Tape::new(&args.replay, &survey, start_of(&survey))?;
     let lockstep = Lockstep::new(start_of(&survey) - BEFORE);
-    let venue = open_venue(&config, &survey, &lockstep, Some(Box::new(RecordFile::create(&dir)?)))?;
+    let venue = match Past::read(&dir)? {
+        None => {
+            let record = RecordFile::create(&dir, "")?;
+            let venue = open_venue(&survey, &lockstep, Some(Box::new(record)));
+            fund(&config, &venue)?;
+            venue
+        }
+        Some(past) => past.repeat(&dir, &survey, &lockstep, &mut tape)?,
+    };
     let trading = config.trading()?;
     let stores = data::open_stores(&dir, &trading).await?;
     let env = environment(&lockstep, args.seed);
@@ -71,7 +75,7 @@ pub(crate) async fn run(host: Host, args: UpArgs) -> Result<(), Failure> {
     let (stopper, exit) = (host.clone(), args.exit_at_end);
     host.job("recording", async move {
         let mut progress = output::Progress::new("replay");
-        let total = survey.messages;
+        let total = survey.messages.saturating_sub(venue.position());
         lockstep.settle().await;
         let mut player = Player { tape: &mut tape, venue: &venue };
         lockstep.run(&mut player, u64::MAX, |done| progress.at(done, total, "messages")).await;
@@ -117,13 +121,7 @@ fn environment(lockstep: &Lockstep, seed: u64) -> Env {
     }
 }
 
-fn world(
-    lockstep: &Lockstep,
-    venue: &LocalVenue,
-    env: &Env,
-    dir: &Path,
-    stores: &Stores,
-) -> anyhow::Result<World> {
+fn world(lockstep: &Lockstep, venue: &LocalVenue, env: &Env, dir: &Path, stores: &Stores) -> anyhow::Result<World> {
     let (exchange, events) = venue.connect();
     let emergency: Arc<dyn EmergencyJournal> = Arc::new(EmergencyFile::open(&dir.join("emergency.journal"))?);
     Ok(World {
@@ -136,13 +134,8 @@ fn world(
     })
 }
 
-/// An exchange in the process on which the configuration's account owns what the configuration says.
-pub(crate) fn open_venue(
-    config: &Config,
-    survey: &Survey,
-    lockstep: &Lockstep,
-    record: Option<Box<dyn RecordLog>>,
-) -> anyhow::Result<LocalVenue> {
+/// An exchange in the process.
+pub(crate) fn open_venue(survey: &Survey, lockstep: &Lockstep, record: Option<Box<dyn RecordLog>>) -> LocalVenue {
     let venue = Venue::new(VenueConfig::new(survey.instruments.clone()));
     let options = Options {
         clock: Arc::new(lockstep.clock.clone()),
@@ -151,11 +144,15 @@ pub(crate) fn open_venue(
         depth: false,
         record,
     };
-    let venue = LocalVenue::new(venue, ACCOUNT, options);
+    LocalVenue::new(venue, ACCOUNT, options)
+}
+
+/// Gives the account what the configuration says.
+pub(crate) fn fund(config: &Config, venue: &LocalVenue) -> anyhow::Result<()> {
     for (asset, amount) in exchange::balances(config)? {
         venue.deposit(asset, amount).context("opening balance")?;
     }
-    Ok(venue)
+    Ok(())
 }
 
 /// A recording, read ahead by one message, at the times of its receipt.
@@ -224,35 +221,123 @@ impl Market for Player<'_> {
     }
 }
 
-/// The exchange's own record, in the simulator's format.
+/// The exchange's own record in the simulator's format, and beside it what it was asked, from which it can be brought back.
 struct RecordFile {
-    file: File,
+    record: File,
+    asked: File,
     sequence: u64,
-    waiting: Vec<u8>,
+    events: Vec<u8>,
+    inputs: Vec<u8>,
 }
 
 impl RecordFile {
-    fn create(dir: &Path) -> anyhow::Result<Self> {
-        let path = up::record(dir);
-        let folder = path.parent().unwrap_or(dir);
-        std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-        let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
-        Ok(Self { file, sequence: 0, waiting: Vec::new() })
+    fn create(dir: &Path, ending: &str) -> anyhow::Result<Self> {
+        let make = |name: &str| {
+            let path = exchange_file(dir, name, ending);
+            File::create(&path).with_context(|| format!("cannot write {}", path.display()))
+        };
+        let folder = dir.join("exchange");
+        std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        let (record, asked) = (make(RECORD)?, make(ASKED)?);
+        Ok(Self { record, asked, sequence: 0, events: Vec::new(), inputs: Vec::new() })
     }
 }
 
 impl RecordLog for RecordFile {
     fn append(&mut self, line: &str) -> std::io::Result<()> {
-        if let Entry::Event(event) = serde_json::from_str(line)? {
-            let name = |_| DEFAULT_ACCOUNT.to_owned();
-            nightdesk_exchange_simulator::record::write(&event, &mut self.sequence, name, &mut self.waiting);
+        match serde_json::from_str(line)? {
+            Entry::Input(input) => {
+                serde_json::to_writer(&mut self.inputs, &input)?;
+                self.inputs.push(b'\n');
+            }
+            Entry::Event(event) => {
+                let name = |_| DEFAULT_ACCOUNT.to_owned();
+                nightdesk_exchange_simulator::record::write(&event, &mut self.sequence, name, &mut self.events);
+            }
         }
         Ok(())
     }
 
+    /// What was asked comes first: with it alone the rest can be written again.
     fn sync(&mut self) -> std::io::Result<()> {
-        self.file.write_all(&self.waiting)?;
-        self.waiting.clear();
-        self.file.sync_data()
+        if !self.inputs.is_empty() {
+            self.asked.write_all(&self.inputs)?;
+            self.inputs.clear();
+            self.asked.sync_data()?;
+        }
+        self.record.write_all(&self.events)?;
+        self.events.clear();
+        self.record.sync_data()
+    }
+}
+
+const RECORD: &str = "record.jsonl";
+const ASKED: &str = "asked.jsonl";
+
+fn exchange_file(dir: &Path, name: &str, ending: &str) -> PathBuf {
+    dir.join("exchange").join(format!("{name}{ending}"))
+}
+
+/// What an exchange that was killed has left behind.
+struct Past {
+    inputs: Vec<Input>,
+    record: Vec<u8>,
+    /// The last moment that anything was asked or told.
+    until: Timestamp,
+}
+
+impl Past {
+    /// `None` where nothing has run yet.
+    fn read(dir: &Path) -> anyhow::Result<Option<Self>> {
+        if !exchange_file(dir, ASKED, "").exists() {
+            return Ok(None);
+        }
+        let read = |name: &str| {
+            let path = exchange_file(dir, name, "");
+            let mut bytes = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+            // A torn last line was never answered.
+            bytes.truncate(bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1));
+            anyhow::Ok(bytes)
+        };
+        let (asked, record) = (read(ASKED)?, read(RECORD)?);
+        let inputs = asked.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        let inputs: Vec<Input> =
+            inputs.map(serde_json::from_slice).collect::<Result<_, _>>().context("the exchange's asked.jsonl")?;
+        #[derive(serde::Deserialize)]
+        struct Line {
+            at: Timestamp,
+        }
+        let last = record.split(|byte| *byte == b'\n').rfind(|line| !line.is_empty());
+        let told = last.map(serde_json::from_slice::<Line>).transpose().context("the exchange's record.jsonl")?;
+        let until = told.map(|line| line.at).into_iter().chain(inputs.last().map(|input| input.at)).max();
+        Ok(Some(Self { inputs, record, until: until.unwrap_or_default() }))
+    }
+
+    /// Brings the exchange back: the same market and the same requests give the same exchange, and the same record.
+    fn repeat(self, dir: &Path, survey: &Survey, lockstep: &Lockstep, tape: &mut Tape) -> Result<LocalVenue, Failure> {
+        let venue = open_venue(survey, lockstep, Some(Box::new(RecordFile::create(dir, ".new")?)));
+        let mut inputs = self.inputs.iter().peekable();
+        loop {
+            while let Some(input) = inputs.next_if(|input| input.position == venue.position()) {
+                venue.redo(input)?;
+            }
+            let Some(at) = tape.next_at().filter(|at| *at <= self.until || inputs.peek().is_some()) else { break };
+            lockstep.clock.advance_to(at);
+            if let Some(event) = tape.take() {
+                venue.apply(&event);
+            }
+        }
+        let fresh = exchange_file(dir, RECORD, ".new");
+        let written = std::fs::read(&fresh).with_context(|| format!("cannot read {}", fresh.display()))?;
+        if !written.starts_with(&self.record) {
+            let text = format!("{} was made with another recording: name that one, or a new directory", dir.display());
+            return Err(Failure::new(Status::BadConfig, text));
+        }
+        for name in [ASKED, RECORD] {
+            let (from, to) = (exchange_file(dir, name, ".new"), exchange_file(dir, name, ""));
+            std::fs::rename(&from, &to).with_context(|| format!("cannot replace {}", to.display()))?;
+        }
+        tracing::info!(messages = venue.position(), "the exchange is where it was");
+        Ok(venue)
     }
 }

@@ -1,7 +1,7 @@
 //! `nightdesk up`: all services in this process, over the exchange's own protocol.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,7 +30,11 @@ pub(crate) async fn run(host: Host, args: UpArgs) -> Result<(), Failure> {
     let dir = data::data_dir(args.ask.data_dir.as_deref())?;
     let lock = DataDir::open(&dir).map_err(|error| Failure::new(Status::TryAgain, error))?;
     data::keep_config(&dir, &config)?;
-    let env = Env { clock: Arc::new(SystemClock::new()), entropy: Arc::new(OsEntropy::new()), activity: Arc::new(NoActivity) };
+    let env = Env {
+        clock: Arc::new(SystemClock::new()),
+        entropy: Arc::new(OsEntropy::new()),
+        activity: Arc::new(NoActivity),
+    };
     let secrets = SecretsFile::open(&dir)?;
     let key = exchange::api_key(&config, &secrets, &*env.entropy).await?;
     let summary = Summary::new(&host, dir.clone(), args.ask.json);
@@ -162,12 +166,7 @@ async fn beat(heart: Heartbeat, status: Arc<nightdesk_shell::Status>) -> Result<
 }
 
 /// What was asked for or done while nothing could journal it goes to core-engine first.
-async fn hand_over(
-    apis: &Apis,
-    emergency: &dyn EmergencyJournal,
-    dir: &Path,
-    env: &Env,
-) -> Result<(), Failure> {
+async fn hand_over(apis: &Apis, emergency: &dyn EmergencyJournal, dir: &Path, env: &Env) -> Result<(), Failure> {
     let records = emergency.pending()?;
     if !records.is_empty() {
         apis.core.send(Event::Emergencies(records)).await;
@@ -211,9 +210,4 @@ pub(crate) fn serve(
         nightdesk_host::output::to_stderr(&format!("status page: {page}\n"));
     }
     Ok(())
-}
-
-/// Where the exchange's record lies in a data directory.
-pub(crate) fn record(dir: &Path) -> PathBuf {
-    dir.join("exchange").join("record.jsonl")
 }

@@ -66,7 +66,12 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<(), Failure> {
     } else {
         let head = format!(
             "{}: {} facts replayed, {} rows compared; {} orders and {} fills in the exchange's record, {} differences\n",
-            report.verdict, report.facts, report.rows, report.exchange_orders, report.exchange_fills, report.differences
+            report.verdict,
+            report.facts,
+            report.rows,
+            report.exchange_orders,
+            report.exchange_fills,
+            report.differences
         );
         output::to_stdout(&head)?;
         for line in &report.listed {
@@ -156,8 +161,9 @@ async fn compare_rows(
                 Some(told) => {
                     let columns = table.columns.iter().zip(told.iter().zip(&values));
                     let changed = columns.filter(|(_, (told, have))| told != have);
-                    let text: Vec<String> =
-                        changed.map(|(c, (told, have))| format!("{}: journal {told:?}, store {have:?}", c.name)).collect();
+                    let text: Vec<String> = changed
+                        .map(|(c, (told, have))| format!("{}: journal {told:?}, store {have:?}", c.name))
+                        .collect();
                     report.differ(format!("{name} {} {key:?}: {}", table.name, text.join("; ")));
                 }
                 None => report.differ(format!("{name} {} {key:?}: in the store, not in the journal", table.name)),
@@ -257,7 +263,10 @@ impl Truth {
         let asset = line.commission_asset.map(|asset| asset.to_string()).unwrap_or_default();
         let (price, qty, fee) = (text(line.price), text(line.qty), text(line.commission));
         let fill = [id.clone(), side.clone(), price, qty, fee, asset.clone()];
-        anyhow::ensure!(self.fills.insert((symbol.clone(), trade_id), fill).is_none(), "trade {trade_id} recorded twice");
+        anyhow::ensure!(
+            self.fills.insert((symbol.clone(), trade_id), fill).is_none(),
+            "trade {trade_id} recorded twice"
+        );
         if let Some((instance, _)) = id.parse::<ClientOrderId>().ok().and_then(|id| id.parts()) {
             let (qty, fee) = (line.qty.unwrap_or_default(), line.commission.unwrap_or_default());
             let fee = if bases.get(&symbol) == Some(&asset) { fee } else { Decimal::ZERO };

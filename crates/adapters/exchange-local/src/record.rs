@@ -4,6 +4,7 @@
 //! drive the market to an entry's position, [`crate::LocalVenue::redo`] it, and so on. The answers are there for whoever
 //! judges afterwards.
 
+use nightdesk_exchange::ExchangeError;
 use nightdesk_matching::{AccountId, OrderRequest, VenueError, VenueEvent};
 use nightdesk_orders::ClientOrderId;
 use nightdesk_units::{Asset, Qty, Symbol, Timestamp};
@@ -74,6 +75,9 @@ pub enum RedoError {
     /// The venue refuses what it accepted before: it did not start from the same state.
     #[error("the venue refuses a recorded input: it did not start from the recorded state")]
     Refused(#[source] VenueError),
+    /// What follows cannot be recorded.
+    #[error("the exchange's record cannot be written")]
+    Record(#[source] ExchangeError),
 }
 
 /// Writes what was asked and told, and syncs.

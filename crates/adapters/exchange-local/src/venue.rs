@@ -189,17 +189,21 @@ impl LocalVenue {
         state.ask(Asked::Deposit(asset, delta), now).map(drop)
     }
 
-    /// Repeats a recorded input after a restart; nothing is recorded or told.
+    /// Repeats a recorded input after a restart. What follows is recorded anew where there is a record, and told to whoever is
+    /// connected: do this before connecting.
     ///
     /// # Errors
-    /// When the market has not been driven to where the input belongs, or the venue refuses.
+    /// When the market has not been driven to where the input belongs, the venue refuses, or the record cannot be written.
     pub fn redo(&self, input: &Input) -> Result<(), RedoError> {
         let mut state = self.lock();
         if state.position != input.position {
             return Err(RedoError::Position { wanted: input.position, here: state.position });
         }
-        let mut out = Vec::new();
-        state.carry_out(input, &mut out).map(drop).map_err(RedoError::Refused)
+        let mut out = std::mem::take(&mut state.out);
+        let done = state.carry_out(input, &mut out).map(drop).map_err(RedoError::Refused);
+        state.out = out;
+        done?;
+        state.publish(Some(*input), input.at).map_err(RedoError::Record)
     }
 
     /// The state, to start again from.
