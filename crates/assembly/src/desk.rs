@@ -98,11 +98,7 @@ impl Desk {
     ///
     /// # Errors
     /// As [`Desk::start`].
-    pub async fn start_with(
-        trading: &Trading,
-        workers: Vec<StrategyWorker>,
-        world: World,
-    ) -> Result<Self, StartError> {
+    pub async fn start_with(trading: &Trading, workers: Vec<StrategyWorker>, world: World) -> Result<Self, StartError> {
         let World { env, bus, exchange, events, stores, emergency } = world;
         let shared = Shared { env, bus, emergency };
         let (mut shells, mut stoppers, mut status) = (Vec::new(), Vec::new(), Vec::new());

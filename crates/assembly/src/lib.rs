@@ -5,9 +5,9 @@
 //! they are given the same market.
 
 mod desk;
-mod seat;
 mod lockstep;
 mod pump;
+mod seat;
 mod trading;
 
 pub use desk::{Apis, Desk, StartError, Stores, World};
@@ -15,3 +15,8 @@ pub use lockstep::{Lockstep, Market};
 pub use pump::{Outside, Pump, PumpError};
 pub use seat::{Seat, Shared};
 pub use trading::Trading;
+
+#[cfg(test)]
+mod same_bytes_tests;
+#[cfg(test)]
+mod test_market;

@@ -226,7 +226,9 @@ impl Pump {
     fn first_wakeup(&self) -> Option<(Timestamp, To)> {
         let mut due: Option<(Timestamp, &str, To)> = None;
         let mut offer = |at: Option<Timestamp>, name, to| {
-            if let Some(at) = at.filter(|at| due.as_ref().is_none_or(|(first, owner, _)| (*at, name) < (*first, *owner))) {
+            if let Some(at) =
+                at.filter(|at| due.as_ref().is_none_or(|(first, owner, _)| (*at, name) < (*first, *owner)))
+            {
                 due = Some((at, name, to));
             }
         };
