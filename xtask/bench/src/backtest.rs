@@ -1,0 +1,182 @@
+//! How fast recordings are played through all services: with no order, and with one every ten quotes.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use nightdesk_assembly::{Lockstep, Market, Outside, Pump};
+use nightdesk_env::{Activity, Env, NoActivity, SeededEntropy};
+use nightdesk_exchange_local::{Feed, LocalVenue, Options};
+use nightdesk_exchange_simulator::market::{Playback, Survey, survey};
+use nightdesk_market::MarketEvent;
+use nightdesk_matching::{AccountId, Venue, VenueConfig};
+use nightdesk_platform::{EmergencyJournal, EmergencyRecord, PlatformError};
+use nightdesk_store::ModelStore;
+use nightdesk_strategy_worker::StrategyWorker;
+use nightdesk_units::{Micros, Qty, Symbol, Timestamp};
+
+use crate::report::{Section, Target, median, rate};
+use crate::strategies::{Orderer, Pace, Shared};
+use crate::{Settings, house};
+
+/// The recordings, within the data folder.
+const FILES: [&str; 2] = ["market/spot_btcusdt_20240808.gz", "market/spot_btcusdt_20240809.gz"];
+const ROUNDS: usize = 15;
+/// Before the recording begins, the services start and look at the account.
+const BEFORE: Micros = Micros::from_secs(1);
+
+/// A recording in memory.
+pub(crate) struct Tape {
+    pub(crate) survey: Survey,
+    pub(crate) events: Vec<(Timestamp, MarketEvent)>,
+    pub(crate) decoded_in: Duration,
+}
+
+/// What one run did.
+struct Run {
+    took: Duration,
+    orders: u64,
+    filled: u64,
+}
+
+/// Measures.
+pub(crate) fn run(settings: &Settings) -> anyhow::Result<Section> {
+    let tape = read(settings)?;
+    let mut section = Section::new("backtest");
+    let count = tape.events.len() as u64;
+    let quotes = tape.events.iter().filter(|(_, event)| matches!(event, MarketEvent::Quote(_))).count();
+    let depth = tape.events.iter().filter(|(_, event)| matches!(event, MarketEvent::Depth(_))).count();
+    for (every, name, goal) in [(0, "without orders", 1.5e6), (10, "with an order every 10 quotes", 4.5e5)] {
+        let runs: Vec<Run> = (0..ROUNDS).map(|_| play(&tape, every)).collect::<anyhow::Result<_>>()?;
+        let rates = runs.iter().map(|run| rate(count, run.took)).collect::<Vec<_>>();
+        section.must(format!("events a second {name}, median"), median(rates.clone()), "1/s", Target::AtLeast(goal));
+        section.add(format!("events a second {name}, best"), rates.into_iter().fold(0.0, f64::max), "1/s");
+        if let Some(last) = runs.last().filter(|_| every > 0) {
+            section.add(format!("orders {name}"), last.orders as f64, "");
+            section.add(format!("filled {name}"), last.filled as f64, "");
+        }
+    }
+    section.add("events decoded a second", rate(count, tape.decoded_in), "1/s");
+    section.add("events", count as f64, "");
+    section.add("quotes", quotes as f64, "");
+    section.add("depth updates", depth as f64, "");
+    section.set("rounds", ROUNDS);
+    section.set("files", FILES.join(", "));
+    section.set(
+        "services",
+        "all four, as in `nightdesk backtest`: pre-trade checks, capital rules, positions, equity curve, journal kept",
+    );
+    section.set(
+        "peers on a 2-core machine",
+        "NautilusTrader (Rust) 669-709 k, 215 k with orders; barter 250 k with orders",
+    );
+    Ok(section)
+}
+
+/// Reads and decodes the recordings.
+pub(crate) fn read(settings: &Settings) -> anyhow::Result<Tape> {
+    let files: Vec<PathBuf> = FILES.iter().map(|file| settings.data.join(file)).collect();
+    for file in &files {
+        ensure!(file.exists(), "{} is not there: name the data folder with --data", file.display());
+    }
+    let survey = survey(&files)?;
+    let started = Instant::now();
+    let mut playback = Playback::new(&files, &survey);
+    let mut last = Timestamp(survey.span_ns.0.div_euclid(1_000));
+    let mut events = Vec::new();
+    while let Some(next) = playback.take()? {
+        last = last.max(Timestamp(next.received_ns.div_euclid(1_000)));
+        events.push((last, nightdesk_exchange_simulator::market::redated(next.event, last)));
+    }
+    Ok(Tape { survey, events, decoded_in: started.elapsed() })
+}
+
+fn play(tape: &Tape, every: u64) -> anyhow::Result<Run> {
+    let start = tape.events.first().context("an empty recording")?.0 - BEFORE;
+    let symbol: Symbol = tape.survey.instruments.first().context("no instrument")?.symbol;
+    let trading = house::trading(symbol)?;
+    let lockstep = Lockstep::new(start);
+    let venue = venue(tape, &lockstep)?;
+    let (exchange, told) = venue.connect();
+    let env = Env {
+        clock: Arc::new(lockstep.clock.clone()),
+        entropy: Arc::new(SeededEntropy::new(1)),
+        activity: Arc::new(NoActivity) as Arc<dyn Activity>,
+    };
+    let outside = Outside {
+        exchange: Arc::new(exchange),
+        events: Box::new(told),
+        store: Arc::new(ModelStore::new("bench")),
+        emergency: Arc::new(NoEmergency),
+    };
+    let shared = Arc::new(Shared::default());
+    shared.running.store(true, Ordering::Relaxed);
+    let config = trading.workers.first().context("no worker in the settings")?.clone();
+    let strategy = Orderer::new(&config.params, Pace::Quotes(every), usize::MAX, Qty::ZERO, Arc::clone(&shared));
+    let workers = vec![StrategyWorker::with_strategy(config, Box::new(strategy))];
+    let mut pump = Pump::with_workers(&trading, workers, env, lockstep.clock.clone(), outside, true);
+    let mut market = Played { events: &tape.events, at: 0, venue: &venue };
+    let started = Instant::now();
+    pump.start()?;
+    pump.run(&mut market)?;
+    let took = started.elapsed();
+    let filled = venue.inspect(|venue| venue.counters().orders);
+    let orders = shared.decided.load(Ordering::Relaxed);
+    ensure!(shared.open() == 0 && orders == filled, "{orders} orders decided, {filled} at the exchange");
+    Ok(Run { took, orders, filled })
+}
+
+fn venue(tape: &Tape, lockstep: &Lockstep) -> anyhow::Result<LocalVenue> {
+    let mut config = VenueConfig::new(tape.survey.instruments.clone());
+    config.publish_market = false;
+    let options = Options {
+        clock: Arc::new(lockstep.clock.clone()),
+        activity: Arc::new(NoActivity),
+        feed: Feed::Recorded,
+        depth: false,
+        record: None,
+    };
+    let venue = LocalVenue::new(Venue::new(config), AccountId(1), options);
+    for (asset, amount) in house::balances()? {
+        venue.deposit(asset, amount)?;
+    }
+    Ok(venue)
+}
+
+struct Played<'a> {
+    events: &'a [(Timestamp, MarketEvent)],
+    at: usize,
+    venue: &'a LocalVenue,
+}
+
+impl Market for Played<'_> {
+    fn next_at(&mut self) -> Option<Timestamp> {
+        self.events.get(self.at).map(|(at, _)| *at)
+    }
+
+    fn step(&mut self) {
+        if let Some((_, event)) = self.events.get(self.at) {
+            self.at += 1;
+            self.venue.apply(event);
+        }
+    }
+}
+
+/// A backtest's store never fails.
+struct NoEmergency;
+
+impl EmergencyJournal for NoEmergency {
+    fn append(&self, _: &EmergencyRecord) -> Result<(), PlatformError> {
+        Ok(())
+    }
+
+    fn pending(&self) -> Result<Vec<EmergencyRecord>, PlatformError> {
+        Ok(Vec::new())
+    }
+
+    fn merged(&self, _: usize) -> Result<(), PlatformError> {
+        Ok(())
+    }
+}
