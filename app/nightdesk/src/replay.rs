@@ -69,6 +69,7 @@ pub(crate) async fn run(host: Host, args: UpArgs) -> Result<(), Failure> {
     let desk = Desk::start(&trading, world).await?;
     summary.watch(&desk.apis, &stores);
     let apis = desk.apis.clone();
+    up::measure(&host, &trading, &apis, &lockstep.bus);
     up::register(&host, desk);
     up::serve(&host, &args, &config, &dir, &apis, &stores, &env)?;
     let settle = summary.clone();

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use nightdesk_assembly::{Apis, Desk, Stores, World};
+use nightdesk_assembly::{Apis, Desk, Stores, Trading, World};
+use nightdesk_bus::Bus;
 use nightdesk_bus_local::LocalBus;
 use nightdesk_core_engine::{Event, Reply, Request};
 use nightdesk_env::{Env, NoActivity};
 use nightdesk_host::http::{Heartbeat, Server, ServerOptions, State};
 use nightdesk_host::{Failure, Host, RunFile, Status};
-use nightdesk_platform::EmergencyJournal;
+use nightdesk_platform::{EmergencyJournal, kpi};
 use nightdesk_platform_local::{DataDir, EmergencyFile, OsEntropy, SecretsFile, SystemClock};
 use nightdesk_shell::StorageState;
 
@@ -62,7 +63,7 @@ pub(crate) async fn run(host: Host, args: UpArgs) -> Result<(), Failure> {
     let bus = LocalBus::new(Arc::clone(&env.activity));
     let world = World {
         env: env.clone(),
-        bus: Arc::new(bus),
+        bus: Arc::new(bus.clone()),
         exchange: binance,
         events: Box::new(events),
         stores: stores.clone(),
@@ -71,6 +72,7 @@ pub(crate) async fn run(host: Host, args: UpArgs) -> Result<(), Failure> {
     let desk = Desk::start(&trading, world).await?;
     summary.watch(&desk.apis, &stores);
     let apis = desk.apis.clone();
+    measure(&host, &trading, &apis, &bus);
     register(&host, desk);
     let settle = summary.clone();
     let asked = apis.clone();
@@ -123,6 +125,37 @@ fn embed(host: &Host, simulator: nightdesk_exchange_simulator::ExchangeSimulator
             }
         });
     }
+}
+
+/// The KPIs that nobody in particular owns, brought up to date whenever somebody looks.
+pub(crate) fn measure(host: &Host, trading: &Trading, apis: &Apis, bus: &LocalBus) {
+    const EXCHANGE: &str = "binance";
+    for worker in &trading.workers {
+        let instance = [worker.instance.as_str()];
+        let by_strategy = [
+            kpi::STRATEGY_PNL_DAILY,
+            kpi::STRATEGY_TRADES,
+            kpi::STRATEGY_ERRORS,
+            kpi::STRATEGY_ERROR_RATIO,
+            kpi::STRATEGY_PNL,
+            kpi::STRATEGY_SHARPE,
+            kpi::STRATEGY_DRAWDOWN_MAX,
+        ];
+        for measure in by_strategy {
+            host.metrics().preset(&measure, &instance);
+        }
+    }
+    let (gauges, bus) = (Arc::clone(&apis.gauges), bus.clone());
+    host.metrics().before_scrape(move |metrics| {
+        let figures = gauges.figures();
+        metrics.set(&kpi::EXCHANGE_FILL_RATIO, &[EXCHANGE], figures.fill_rate().unwrap_or(f64::NAN));
+        metrics.set(&kpi::EXCHANGE_SLIPPAGE_MEAN, &[EXCHANGE], figures.mean_slippage().unwrap_or(f64::NAN));
+        metrics.set(&kpi::EXCHANGE_RATE_LIMIT_USAGE, &[EXCHANGE, "weight"], figures.limits.weight);
+        metrics.set(&kpi::EXCHANGE_RATE_LIMIT_USAGE, &[EXCHANGE, "orders"], figures.limits.orders);
+        for (queue, waiting) in bus.waiting() {
+            metrics.set(&kpi::QUEUE_MESSAGES_WAITING, &[queue.as_str()], waiting as f64);
+        }
+    });
 }
 
 /// Registers the shells with the host, in the order in which they started: they drain in reverse.
