@@ -255,11 +255,25 @@ impl Config {
             let problem = Problem::at(format!("{path}.instance"), format!("{} has no capital", strategy.instance));
             problems.push(problem.hint(format!("add a table [capital.strategies.{}]", strategy.instance)));
         }
-        if let Err(found) = strategy.read() {
-            let unknown = strategy.strategy.parse::<StrategyKind>().is_err();
-            let path = format!("{path}.{}", if unknown { "strategy" } else { "params" });
-            problems.extend(found.into_iter().map(|problem| prefixed(&path, problem)));
+        match strategy.read() {
+            Ok(params) => problems.extend(self.check_allocation(&path, strategy, &params)),
+            Err(found) => {
+                let unknown = strategy.strategy.parse::<StrategyKind>().is_err();
+                let path = format!("{path}.{}", if unknown { "strategy" } else { "params" });
+                problems.extend(found.into_iter().map(|problem| prefixed(&path, problem)));
+            }
         }
+    }
+
+    /// What the strategy may have at stake must fit into its allocation, or its orders would be refused for ever.
+    fn check_allocation(&self, path: &str, strategy: &StrategyConfig, params: &StrategyParams) -> Option<Problem> {
+        let rules = self.capital.rules().ok()?;
+        let own = rules.strategies.get(&strategy.instance.parse::<InstanceId>().ok()?)?;
+        let allocation = own.allocation.of(rules.total).ok()?;
+        let (needed, limit) = (params.capital(), allocation.min(own.max_position));
+        let message = format!("needs up to {needed}, and {} may hold {limit}", strategy.instance);
+        let hint = format!("lower the orders, or raise capital.strategies.{}", strategy.instance);
+        (needed > limit).then(|| Problem::at(format!("{path}.params"), message).hint(hint))
     }
 
     /// Reads `file`, or takes the demo's configuration.

@@ -9,7 +9,7 @@ use anyhow::Context;
 use nightdesk_assembly::{Apis, Desk, Stores, Trading, World};
 use nightdesk_bus::Bus;
 use nightdesk_bus_local::LocalBus;
-use nightdesk_core_engine::{Event, Reply, Request};
+use nightdesk_core_engine::{Event, Reply, Request, Response, View};
 use nightdesk_env::{Env, NoActivity};
 use nightdesk_host::http::{Heartbeat, Server, ServerOptions, State};
 use nightdesk_host::{Failure, Host, RunFile, Status};
@@ -84,6 +84,7 @@ pub(crate) async fn run(host: Host, args: UpArgs) -> Result<(), Failure> {
         settle.settle(&asked).await;
         Ok::<(), Failure>(())
     });
+    watch_trading(&host, &apis);
     hand_over(&apis, &*emergency, &dir, &env).await?;
     serve(&host, &args, &config, &dir, &apis, &stores, &env)?;
     if let Some(limit) = args.run_for {
@@ -182,6 +183,39 @@ pub(crate) fn register(host: &Host, desk: Desk) {
 fn watch_heartbeat(host: &Host, name: &str, status: Arc<nightdesk_shell::Status>) {
     let heart = host.health().heartbeat(name.to_owned(), HEARTBEAT);
     host.job(format!("{name} heartbeat"), beat(heart, status));
+}
+
+/// Lets `/ready` say whether new risk can be taken, and if not, why.
+fn watch_trading(host: &Host, apis: &Apis) {
+    let trading = host.health().dependency("trading");
+    let core = apis.core.clone();
+    host.job("trading readiness", async move {
+        let mut ticks = tokio::time::interval(Duration::from_secs(1));
+        loop {
+            ticks.tick().await;
+            let (reply, answer) = Reply::channel();
+            if core.try_send(Event::Request(Request::View, reply)).is_err() {
+                trading.set(State::Down("core-engine takes no questions".to_owned()));
+                continue;
+            }
+            let view = tokio::time::timeout(Duration::from_secs(1), answer.recv()).await;
+            trading.set(match view {
+                Ok(Ok(Response::View(view))) => trading_state(&view),
+                Ok(_) => return Ok::<(), Failure>(()),
+                Err(_) => State::Down("core-engine does not answer".to_owned()),
+            });
+        }
+    });
+}
+
+fn trading_state(view: &View) -> State {
+    let reasons: Vec<String> = view.held_back.iter().map(|(symbol, reason)| format!("{symbol}: {reason}")).collect();
+    match (reasons.is_empty(), view.mode.permits(true)) {
+        (true, _) => State::Up,
+        // A halt is a decision, not a failure: the service is ready to serve.
+        (false, false) => State::UpBut(reasons.join("; ")),
+        (false, true) => State::Down(reasons.join("; ")),
+    }
 }
 
 async fn beat(heart: Heartbeat, status: Arc<nightdesk_shell::Status>) -> Result<(), Failure> {

@@ -2,7 +2,7 @@
 //!
 //! Nothing here sleeps to be in step with a process: [`until`] looks again and again at what the process has done.
 
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(dead_code, unused_imports, reason = "each test file uses its part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what went wrong by panicking")]
 
 mod desk;
