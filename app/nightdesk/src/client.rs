@@ -33,7 +33,11 @@ struct Told {
 
 impl Told {
     fn print(self, json: bool) -> Result<(), Failure> {
-        if json { output::json(&self.json)? } else { output::to_stdout(&self.text)? }
+        if json {
+            output::json(&self.json)?
+        } else {
+            output::to_stdout(&self.text)?
+        }
         Ok(())
     }
 }

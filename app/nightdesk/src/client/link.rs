@@ -59,7 +59,13 @@ impl Link {
         self.ask(Method::POST, path, &[], body)
     }
 
-    fn ask(&self, method: Method, path: &str, query: &[(&str, String)], body: Option<&Value>) -> Result<Value, Failure> {
+    fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[(&str, String)],
+        body: Option<&Value>,
+    ) -> Result<Value, Failure> {
         let pairs = query.iter().map(|(name, value)| format!("{name}={}", escaped(value)));
         let query = pairs.collect::<Vec<_>>().join("&");
         let url = format!("{}/api/core{path}?{query}", self.base);
@@ -79,7 +85,10 @@ impl Link {
         let (pid, base) = (self.file.pid, &self.base);
         if error.is_timeout() {
             let seconds = ANSWER_WITHIN.as_secs();
-            return Failure::new(Exit::TryAgain, format!("process {pid} has not answered at {base} within {seconds} s"));
+            return Failure::new(
+                Exit::TryAgain,
+                format!("process {pid} has not answered at {base} within {seconds} s"),
+            );
         }
         // The outermost text repeats the address; the innermost says why.
         let mut cause: &dyn Error = error;

@@ -46,7 +46,9 @@ fn every_operation_has_a_name_of_its_own_and_every_path_parameter_is_described()
             let expected: Vec<&str> =
                 path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect();
             assert_eq!(in_path, expected, "{method} {path}");
-            assert!(operation["responses"].as_object().unwrap().contains_key("401") != operation["security"].is_array());
+            assert!(
+                operation["responses"].as_object().unwrap().contains_key("401") != operation["security"].is_array()
+            );
         }
     }
     assert_eq!(names.len(), endpoints().len() + 1);

@@ -132,7 +132,7 @@ impl<S: Sync> FromRequestParts<S> for Actor {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let Some(value) = parts.headers.get(Self::HEADER) else { return Ok(Self("api".to_owned())) };
         let name = value.to_str().map(str::trim).unwrap_or_default();
-        if name.is_empty() || name.len() > 64 {
+        if name.is_empty() || name.len() > 64 || name.contains('\t') {
             return Err(Problem::bad_request("the header X-Nightdesk-Actor takes 1 to 64 printable ASCII characters"));
         }
         Ok(Self(name.to_owned()))

@@ -54,7 +54,7 @@ pub fn document() -> Value {
                 "Denied": {
                     "description": "The token is missing or not valid.",
                     "headers": { "WWW-Authenticate": { "schema": { "type": "string" } } },
-                    "content": { "application/problem+json": { "schema": { "type": "object" } } },
+                    "content": { "application/problem+json": { "schema": problem } },
                 },
             },
             "securitySchemes": {

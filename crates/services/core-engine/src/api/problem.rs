@@ -37,7 +37,15 @@ pub struct Problem {
 }
 
 impl Problem {
-    fn new(status: StatusCode, word: &str, title: &str, detail: impl Into<String>) -> Self {
+    fn new(status: StatusCode, word: &str, detail: impl Into<String>) -> Self {
+        let title = match word {
+            "bad-request" => "The request makes no sense",
+            "method-not-allowed" => "Not possible at this address",
+            "not-found" => "There is no such thing",
+            "refused" => "Not possible as things stand",
+            "unavailable" => "Not now",
+            _ => "A defect on our side",
+        };
         Self {
             kind: format!("urn:nightdesk:problem:{word}"),
             title: title.to_owned(),
@@ -51,42 +59,42 @@ impl Problem {
 
     /// The request makes no sense.
     pub(super) fn bad_request(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "bad-request", "The request makes no sense", detail)
+        Self::new(StatusCode::BAD_REQUEST, "bad-request", detail)
     }
 
     /// There is no such thing.
     pub(super) fn not_found(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not-found", "There is no such thing", detail)
+        Self::new(StatusCode::NOT_FOUND, "not-found", detail)
     }
 
     /// It cannot be done as things stand.
     pub(super) fn refused(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::CONFLICT, "refused", "Not possible as things stand", detail)
+        Self::new(StatusCode::CONFLICT, "refused", detail)
     }
 
     /// The engine is gone.
     pub(super) fn stopped() -> Self {
         let detail = "core-engine does not answer: it has stopped or is stopping, and the log says why";
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Not now", detail)
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
     }
 
     /// Somebody else has taken the last seat.
     pub(super) fn crowded(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Not now", detail)
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
     }
 
     /// The engine has answered another question.
     pub(super) fn unexpected(answer: &crate::Response) -> Self {
         tracing::error!(?answer, "core-engine answered another question than it was asked");
-        let detail = "a defect on our side; the log names it";
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "defect", "A defect on our side", detail)
+        let detail = "the log names it";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "defect", detail)
     }
 
     /// The store cannot be read.
     pub(super) fn store(error: &StoreError) -> Self {
         tracing::warn!(%error, "the store could not be read for the API");
         let detail = format!("the database cannot be read: {error}");
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Not now", detail)
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
     }
 
     /// With the mode in force, so that the caller need not look again.
@@ -101,11 +109,11 @@ impl Problem {
             StatusCode::METHOD_NOT_ALLOWED => {
                 ("method-not-allowed", "this address does not answer that method; see the Allow header")
             }
-            StatusCode::INTERNAL_SERVER_ERROR => ("defect", "a defect on our side; the log names it"),
-            _ => ("bad-request", "the request makes no sense"),
+            status if status.is_server_error() => ("defect", "the log names it"),
+            _ => ("bad-request", "it could not be read"),
         };
         let detail = if said.is_empty() { usual } else { said };
-        Self::new(status, word, status.canonical_reason().unwrap_or("Error"), detail)
+        Self::new(status, word, detail)
     }
 
     fn render(self) -> Response {

@@ -78,7 +78,7 @@ async fn quarantine(State(api): State<Api>) -> Answer<Vec<Quarantined>> {
 #[serde(deny_unknown_fields)]
 struct OrdersQuery {
     /// Only with one of these statuses, separated by commas; `active` stands for all that are not over.
-    #[schemars(extend("pattern" = "^[a-z_]+(,[a-z_]+)*$"))]
+    #[schemars(extend("pattern" = status_pattern()))]
     status: Option<String>,
     /// Only in this instrument.
     #[schemars(with = "Option<NameText>")]
@@ -90,6 +90,7 @@ struct OrdersQuery {
     #[schemars(range(min = 1, max = 500))]
     limit: Option<usize>,
     /// `next` of the page before.
+    #[schemars(extend("pattern" = "^([0-9a-f]{2})+$"))]
     cursor: Option<String>,
 }
 
@@ -123,6 +124,7 @@ struct FillsQuery {
     #[schemars(range(min = 1, max = 500))]
     limit: Option<usize>,
     /// `next` of the page before.
+    #[schemars(extend("pattern" = "^([0-9a-f]{2})+$"))]
     cursor: Option<String>,
 }
 
@@ -155,6 +157,11 @@ pub(super) fn name<T: FromStr<Err: std::fmt::Display>>(what: &str, text: &str) -
 
 fn equal<const N: usize>(filters: [(&'static str, Option<String>); N]) -> Vec<(&'static str, Value)> {
     filters.into_iter().filter_map(|(name, value)| Some((name, Value::from(value?)))).collect()
+}
+
+fn status_pattern() -> String {
+    let known = OrderStatus::ALL.map(OrderStatus::as_str).join("|");
+    format!("^(active|{known})(,(active|{known}))*$")
 }
 
 fn statuses(text: &str) -> Result<Vec<Value>, Problem> {

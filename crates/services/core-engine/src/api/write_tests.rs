@@ -62,7 +62,7 @@ fn changes_that_make_no_sense_are_refused_and_change_nothing() {
         assert_eq!(house.ask("POST", path, Some(body)).0, expected, "{path} {body}");
     }
     assert_eq!(house.ask("POST", "/v1/mode/halt", None).0, 415);
-    for actor in ["", " ", &"x".repeat(65)] {
+    for actor in ["", " ", "a\tb", &"x".repeat(65)] {
         let response = house.send("POST", "/api/core/v1/mode/halt", REASON, Some(actor));
         assert_eq!(response.status().as_u16(), 400, "{actor:?}");
     }

@@ -121,7 +121,8 @@ async fn read_only(State(api): State<Api>, Actor(by): Actor, Json(wish): Json<Re
     api.change(Request::ReadOnly { read_only: wish.read_only, reason, by }).await
 }
 
-async fn reconcile(State(api): State<Api>) -> Answer<StatusCode> {
+async fn reconcile(State(api): State<Api>, Actor(by): Actor) -> Answer<StatusCode> {
+    tracing::info!(by, "{by} asks for a reconciliation");
     api.done(Request::Reconcile).await?;
     Ok(StatusCode::ACCEPTED)
 }
