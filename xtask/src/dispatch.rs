@@ -15,12 +15,14 @@ const BENCHMARKS: &str = "nightdesk-bench";
 /// # Errors
 /// When it is not there, or found a violation.
 pub(crate) fn sim(workspace: &Workspace, words: &[String]) -> Result<()> {
-    exec::run(simulator(workspace).ok_or_else(|| absent(SIMULATOR))?.args(words))
+    // The planted bugs are compiled in on demand only.
+    let features: &[&str] = if words.iter().any(|word| word == "--bugs") { &["planted-bugs"] } else { &[] };
+    exec::run(program(workspace, SIMULATOR, features).ok_or_else(|| absent(SIMULATOR))?.args(words))
 }
 
 /// The simulator's command line, if the workspace has the program.
 pub(crate) fn simulator(workspace: &Workspace) -> Option<Command> {
-    program(workspace, SIMULATOR)
+    program(workspace, SIMULATOR, &[])
 }
 
 /// Runs the benchmark program, `part` of it if one is named, with `words`.
@@ -28,13 +30,17 @@ pub(crate) fn simulator(workspace: &Workspace) -> Option<Command> {
 /// # Errors
 /// When it is not there, or a target was missed.
 pub(crate) fn bench(workspace: &Workspace, part: Option<&str>, words: &[String]) -> Result<()> {
-    exec::run(program(workspace, BENCHMARKS).ok_or_else(|| absent(BENCHMARKS))?.args(part).args(words))
+    exec::run(program(workspace, BENCHMARKS, &[]).ok_or_else(|| absent(BENCHMARKS))?.args(part).args(words))
 }
 
-fn program(workspace: &Workspace, package: &str) -> Option<Command> {
+fn program(workspace: &Workspace, package: &str, features: &[&str]) -> Option<Command> {
     workspace.package(package).filter(|package| package.has_binary)?;
     let mut command = exec::cargo();
-    command.current_dir(&workspace.root).args(["run", "--quiet", "--release", "--package", package, "--"]);
+    command.current_dir(&workspace.root).args(["run", "--quiet", "--release", "--package", package]);
+    for feature in features {
+        command.args(["--features", feature]);
+    }
+    command.arg("--");
     Some(command)
 }
 

@@ -45,8 +45,8 @@ enum Task {
     Deny,
     /// Install what the other commands need, where it can be done without asking.
     Tools,
-    /// Run the whole-system simulator.
-    Sim(SimArgs),
+    /// Run the whole-system simulator: `sim --seeds N`, `sim --seed N`, `sim --bugs`.
+    Sim(PassedOn),
     /// Measure against the targets: `bench [NAME…] [--json]`.
     Bench(PassedOn),
     /// Run for hours and watch memory, files and latency: `soak [OPTION…]`.
@@ -57,21 +57,6 @@ enum Task {
         #[arg(long)]
         keep: bool,
     },
-}
-
-/// Which seeds the simulator runs.
-#[derive(Args)]
-#[group(skip)]
-struct SimArgs {
-    /// Run this many seeds, from the first.
-    #[arg(long, conflicts_with = "seed", default_value_t = 100)]
-    seeds: u32,
-    /// Run this one seed.
-    #[arg(long)]
-    seed: Option<u64>,
-    /// Further arguments for the simulator, after `--`.
-    #[arg(last = true)]
-    rest: Vec<String>,
 }
 
 /// Arguments that the started program understands, not this one.
@@ -105,19 +90,9 @@ fn run(task: Task) -> Result<()> {
         Task::Tidy { warnings } => tidy::run(&workspace, warnings),
         Task::Deny => deny::run(&workspace),
         Task::Tools => tools::ensure_all(&workspace),
-        Task::Sim(args) => dispatch::sim(&workspace, &args.into_words()),
+        Task::Sim(PassedOn { rest }) => dispatch::sim(&workspace, &rest),
         Task::Bench(PassedOn { rest }) => dispatch::bench(&workspace, None, &rest),
         Task::Soak(PassedOn { rest }) => dispatch::bench(&workspace, Some("soak"), &rest),
         Task::Fresh { keep } => fresh::run(&workspace, keep),
-    }
-}
-
-impl SimArgs {
-    fn into_words(self) -> Vec<String> {
-        let which = self.seed.map_or_else(
-            || ["--seeds".to_owned(), self.seeds.to_string()],
-            |seed| ["--seed".to_owned(), seed.to_string()],
-        );
-        which.into_iter().chain(self.rest).collect()
     }
 }
