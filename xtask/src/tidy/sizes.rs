@@ -20,7 +20,8 @@ const SOURCES: [&str; 6] = [".ts", ".svelte", ".sh", ".py", ".tf", ".css"];
 /// Whether the whole file is tests.
 pub(crate) fn is_tests(path: &str) -> bool {
     let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
-    folders.split('/').any(|folder| folder == "tests") || name == "tests.rs" || name.ends_with("_tests.rs")
+    let named = name == "tests.rs" || name.ends_with("_tests.rs") || name.starts_with("test_");
+    named || folders.split('/').any(|folder| folder == "tests")
 }
 
 /// Lengths of a Rust file and its functions, and its first line.
@@ -104,6 +105,7 @@ mod tests {
         let text = format!("//! A.\n#[cfg(test)]\nmod tests {{\n{}}}\n", "x!();\n".repeat(700));
         expect(&of_rust("a.rs", &Rust::read(&text)), &[]);
         expect(&of_rust("a/order_tests.rs", &Rust::read(&file(700))), &[]);
+        expect(&of_rust("a/test_house.rs", &Rust::read(&file(700))), &[]);
         expect(&of_rust("a/tests/kill.rs", &Rust::read(&file(700))), &[]);
     }
 
