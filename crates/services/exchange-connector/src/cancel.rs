@@ -14,9 +14,6 @@ impl ExchangeConnector {
     pub(crate) fn cancel(&mut self, turn: &Turn, command: Command, step: &mut Out) {
         let id = command.order.client_order_id;
         let Some(known) = self.durable.attempts.get(&id) else {
-            if let Some(live) = self.live.get_mut(&id) {
-                live.waiting = None;
-            }
             self.refuse(turn, command, "cancelled before it was sent", step);
             return;
         };

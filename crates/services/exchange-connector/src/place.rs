@@ -48,7 +48,12 @@ impl ExchangeConnector {
         }
         let id = command.order.client_order_id;
         let Some(known) = self.durable.attempts.get(&id) else {
-            self.admit(turn, command, step);
+            if command.attempt == 1 {
+                self.admit(turn, command, step);
+            } else {
+                let attempt = command.attempt;
+                tracing::error!(order.id = %id, attempt, "order {id} has earlier attempts that are not on record here: ignored");
+            }
             return;
         };
         let (state, last) = (known.state, known.command.attempt);
@@ -104,6 +109,9 @@ impl ExchangeConnector {
     /// The placement will never be sent, and a later repeat of the command changes nothing about that.
     pub(crate) fn refuse(&mut self, turn: &Turn, command: Command, reason: &str, step: &mut Out) {
         let (id, attempt) = (command.order.client_order_id, command.attempt);
+        if let Some(live) = self.live.get_mut(&id) {
+            live.waiting = None;
+        }
         self.record(turn, &Fact::Refused { command, reason: reason.to_owned() }, step);
         Self::tell(turn, id, attempt, OutcomeKind::NeverArrived { proof: reason.to_owned() }, step);
     }
