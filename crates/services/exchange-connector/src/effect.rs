@@ -146,7 +146,9 @@ pub fn performer(
             Effect::Query { symbol, id } => Box::pin(query(exchange, clock, symbol, id)),
             Effect::Resolve(resolve) => Box::pin(query(exchange, clock, resolve.symbol, resolve.client_order_id)),
             Effect::Recall(command) => Box::pin(recall(store, clock, command)),
-            Effect::Reconcile(request) => Box::pin(async move { Event::Reconciled(reconcile(&*exchange, request).await) }),
+            Effect::Reconcile(request) => {
+                Box::pin(async move { Event::Reconciled(reconcile(&*exchange, request).await) })
+            }
             Effect::Candles(request) => Box::pin(async move {
                 exchange.admit(Purpose::Background).await;
                 let CandleRequest { symbol, interval, from, to, .. } = request;

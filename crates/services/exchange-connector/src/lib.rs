@@ -22,3 +22,8 @@ pub use connector::{ExchangeConnector, replay_rows};
 pub use effect::{Effect, Event, performer};
 pub use gauges::Gauges;
 pub use tables::SCHEMA;
+
+#[cfg(test)]
+mod property_tests;
+#[cfg(test)]
+mod test_house;

@@ -30,8 +30,7 @@ pub(crate) static ATTEMPTS: Table = Table {
 };
 
 /// The connector's schema.
-pub static SCHEMA: Schema =
-    Schema { service: "exchange-connector", version: 1, tables: &[&ATTEMPTS], migrations: &[] };
+pub static SCHEMA: Schema = Schema { service: "exchange-connector", version: 1, tables: &[&ATTEMPTS], migrations: &[] };
 
 pub(crate) fn row(attempt: &Attempt) -> Row {
     let (timestamp, window) = attempt.window.map_or((0, 0), |w| (w.timestamp.0, w.recv_window.0));
