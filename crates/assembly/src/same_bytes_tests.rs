@@ -98,7 +98,7 @@ fn together(mut shells: Vec<BoxFuture<'static, ()>>, mut driver: std::pin::Pin<B
         driver.as_mut().poll(context)
     });
     let mut context = Context::from_waker(Waker::noop());
-    while let Poll::Pending = all.poll_unpin(&mut context) {}
+    while all.poll_unpin(&mut context).is_pending() {}
 }
 
 /// What the store holds of `tables`, and what a replay of its journal says it should hold.
