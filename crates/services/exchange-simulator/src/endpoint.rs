@@ -44,6 +44,7 @@ pub(crate) enum Endpoint {
     AllCoins,
     TradeFee,
     UserAssets,
+    NoFutures,
 }
 
 /// Who may ask.
@@ -135,6 +136,8 @@ pub(crate) static SPECS: &[Spec] = specs! {
     EmptyList "POST" "/sapi/v1/asset/get-funding-asset" "" Signed 1;
     EmptyList "GET" "/sapi/v1/capital/deposit/hisrec" "" Signed 1;
     EmptyList "GET" "/sapi/v1/capital/withdraw/history" "" Signed 1;
+    NoFutures "GET" "/fapi/v1/exchangeInfo" "" None 1;
+    NoFutures "GET" "/dapi/v1/exchangeInfo" "" None 1;
     EmptyList "GET" "/sapi/v1/margin/allPairs" "" Key 1;
     EmptyList "GET" "/sapi/v1/margin/isolated/allPairs" "" Signed 1;
 };

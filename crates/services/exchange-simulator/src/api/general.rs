@@ -47,6 +47,11 @@ pub(super) fn exchange_info(core: &Core, call: &Call, told: Timestamp) -> Result
         .into())
 }
 
+pub(super) fn no_futures(call: &Call, told: Timestamp) -> Result<Answer, ApiError> {
+    let at = call.time(told);
+    Ok(json!({ "timezone": "UTC", "serverTime": at, "rateLimits": [], "exchangeFilters": [], "assets": [], "symbols": [] }).into())
+}
+
 const STP_MODES: [&str; 4] = ["NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH"];
 
 fn symbol(instrument: &Instrument, show_sets: bool) -> Value {

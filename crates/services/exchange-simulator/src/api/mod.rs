@@ -96,6 +96,8 @@ pub(crate) fn answer(core: &mut Core, call: &Call, now: Timestamp) -> Result<Ans
         Endpoint::Account => account::account(core, call, now),
         Endpoint::Commission => account::commission(core, call),
         Endpoint::OrderLimits => account::order_limits(core, call, now),
+        // Clients that look for every market at once find that there are no futures.
+        Endpoint::NoFutures => general::no_futures(call, told),
         Endpoint::MyFilters => general::my_filters(core, call),
         // No rules beyond the filters.
         Endpoint::ExecutionRules => Ok(json!({ "symbolRules": [] }).into()),

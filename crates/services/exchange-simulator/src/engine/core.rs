@@ -14,7 +14,7 @@ use crate::market::{MadeUp, Playback};
 use crate::record;
 
 /// Record lines kept in memory when there is no data directory.
-const MEMORY_LINES: usize = 1_000_000;
+const MEMORY_LINES: usize = 200_000;
 /// Market data alone is written at once and made durable this often; it would be seen again only after a power cut.
 const LAZY_SYNC_US: i64 = 1_000_000;
 

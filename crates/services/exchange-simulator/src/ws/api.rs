@@ -22,6 +22,12 @@ use crate::params::Params;
 use crate::rest::json_response;
 use crate::text::TimeUnit;
 
+/// Requests about account events; those of listen keys are the gateway's.
+const USER_STREAM: [&str; 3] =
+    ["userDataStream.subscribe", "userDataStream.subscribe.signature", "userDataStream.unsubscribe"];
+/// What requests about the session weigh.
+const SESSION_WEIGHT: u32 = 2;
+
 /// `/ws-api/v3`.
 pub(crate) async fn api(
     State(gateway): State<Arc<Gateway>>,
@@ -95,9 +101,11 @@ impl Talk for Session {
                 return true;
             }
         };
-        let used = show.then(|| self.gateway.weights().used(self.peer.address.ip(), self.gateway.clock.now()));
-        if let Some(result) = self.session_request(&request.method, &params) {
-            let limits = used.map(|used| self.limits(used + 2, None));
+        if request.method.starts_with("session.") || USER_STREAM.contains(&request.method.as_str()) {
+            let (ip, now) = (self.peer.address.ip(), self.gateway.clock.now());
+            let used = self.gateway.weights().charge(ip, SESSION_WEIGHT, now);
+            let limits = used.as_ref().ok().filter(|_| show).map(|used| self.limits(*used, None));
+            let result = used.and_then(|_| self.session_request(&request.method, &params));
             self.reply(&request.id, result, limits);
             return true;
         }
@@ -180,9 +188,9 @@ impl Session {
         true
     }
 
-    /// Requests about the session and its subscriptions; `None` for any other.
-    fn session_request(&mut self, method: &str, params: &Params) -> Option<Result<Value, ApiError>> {
-        Some(match method {
+    /// Requests about the session and its subscriptions.
+    fn session_request(&mut self, method: &str, params: &Params) -> Result<Value, ApiError> {
+        match method {
             "session.logon" => self.logon(params),
             "session.status" => Ok(self.status()),
             "session.logout" => {
@@ -214,8 +222,8 @@ impl Session {
                     .map(|who| self.subscribe(who.account))
             }
             "userDataStream.unsubscribe" => params.int("subscriptionId").map(|number| self.unsubscribe(number)),
-            _ => return None,
-        })
+            _ => Err(ApiError::bad(-1000, format!("Unknown method '{method}'"))),
+        }
     }
 
     fn logon(&mut self, params: &Params) -> Result<Value, ApiError> {
