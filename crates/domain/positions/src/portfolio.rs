@@ -61,6 +61,8 @@ struct Mark {
     base: Asset,
     quote: Asset,
     scale: Scale,
+    /// Never stored: a price of yesterday values nothing today.
+    #[serde(skip)]
     ticks: Ticks,
 }
 
@@ -233,11 +235,27 @@ impl Portfolio {
     /// Sets a balance to what the exchange says. A difference that no fill explains is money paid in or out: neither
     /// profit nor loss.
     pub fn set_balance(&mut self, asset: Asset, total: Qty) {
+        let flow = self.flow_to(asset, total);
+        self.restate(asset, total);
+        self.flow(flow);
+    }
+
+    /// What is paid in (negative: out) when a balance becomes `total`, at the marks; nothing for an asset without one. A
+    /// caller that keeps a journal notes it, as marks are not in the journal.
+    #[must_use]
+    pub fn flow_to(&self, asset: Asset, total: Qty) -> Money {
         let change = total.sub(self.balance(asset)).unwrap_or_default();
+        self.price_of(asset).and_then(|price| price.notional(change).ok()).unwrap_or_default()
+    }
+
+    /// Sets a balance, without saying where the difference comes from: see [`Portfolio::flow`].
+    pub fn restate(&mut self, asset: Asset, total: Qty) {
         self.balances.insert(asset, total);
-        if let Some(Ok(amount)) = self.price_of(asset).map(|price| price.notional(change)) {
-            self.curve.flow(amount);
-        }
+    }
+
+    /// Money was paid in (negative: out).
+    pub fn flow(&mut self, amount: Money) {
+        self.curve.flow(amount);
     }
 
     /// What is owned of an asset, by our books.
@@ -263,6 +281,14 @@ impl Portfolio {
             }
         }
         Ok(equity)
+    }
+
+    /// True when everything owned that a registered instrument can price has a price. Until then, as after a start,
+    /// [`Portfolio::equity`] is less than it is worth.
+    #[must_use]
+    pub fn is_priced(&self) -> bool {
+        let priced = |mark: &Mark| mark.quote != self.quote || mark.price().is_some();
+        self.marks.iter().all(|mark| priced(mark) || self.balance(mark.base).is_zero())
     }
 
     /// Assets owned that no registered instrument prices.

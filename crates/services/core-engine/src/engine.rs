@@ -79,11 +79,11 @@ impl CoreEngine {
         if let Some(slot) = self.durable.portfolio.slot(quote.symbol) {
             self.durable.portfolio.mark(slot, middle, turn.now);
         }
-        if turn.now >= self.view_at {
+        if turn.now >= self.view_at && self.durable.is_priced() {
             self.view_at = turn.now + VIEW_EVERY;
             self.tell_view(turn, step);
         }
-        if turn.now >= self.sample_at && self.durable.opened {
+        if turn.now >= self.sample_at && self.durable.opened && self.durable.is_priced() {
             self.sample_at = Timestamp((turn.now.0.div_euclid(SAMPLE_EVERY.0) + 1).saturating_mul(SAMPLE_EVERY.0));
             match self.durable.portfolio.sample(turn.now) {
                 Ok(sample) => drop(self.record(&Fact::Equity(sample), turn, step)),
@@ -307,7 +307,10 @@ impl CoreEngine {
     fn account(&mut self, turn: &Turn, event: ExchangeEvent, step: &mut Out) {
         self.user = Some((true, turn.now));
         if let ExchangeEvent::Transfer { asset, delta, at } = event {
-            self.record(&Fact::Transfer { asset, delta, at }, turn, step);
+            let portfolio = &self.durable.portfolio;
+            let total = portfolio.balance(asset);
+            let flow = portfolio.flow_to(asset, total.add(delta).unwrap_or(total));
+            self.record(&Fact::Transfer { asset, delta, flow, at }, turn, step);
         }
     }
 

@@ -64,6 +64,8 @@ pub enum Fact {
     Opening {
         /// Its balances.
         balances: Vec<Balance>,
+        /// What the differences from our books were worth.
+        flow: Money,
         /// When.
         at: Timestamp,
     },
@@ -73,6 +75,8 @@ pub enum Fact {
         asset: Asset,
         /// How much, signed.
         delta: Qty,
+        /// What it was worth.
+        flow: Money,
         /// When.
         at: Timestamp,
     },

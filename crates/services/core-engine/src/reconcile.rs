@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use nightdesk_exchange::Balance;
 use nightdesk_orders::{ExecutionReport, Fill, Status};
 use nightdesk_shell::Turn;
-use nightdesk_units::{Asset, Micros, Qty, Symbol, Timestamp};
+use nightdesk_units::{Asset, Micros, Money, Qty, Symbol, Timestamp};
 use nightdesk_wire::{Message, Queue, ReconcileAnswer, ReconcileRequest, Resolve};
 
 use crate::engine::{CoreEngine, Out};
@@ -99,7 +99,8 @@ impl CoreEngine {
             self.open_books(turn, &answer, step);
         } else {
             self.compare_orders(turn, &answer, step);
-            if answer.balances.is_empty() && !answer.failed.is_empty() {
+            // Without the executions of every instrument nobody can say what the balances should be.
+            if !answer.failed.is_empty() {
                 return;
             }
             self.compare_balances(turn, &answer.balances, step);
@@ -115,8 +116,7 @@ impl CoreEngine {
 
     /// The first look: what the account holds is what we start from. Orders that are open already are somebody's else.
     fn open_books(&mut self, turn: &Turn, answer: &ReconcileAnswer, step: &mut Out) {
-        let balances = answer.balances.clone();
-        self.record(&Fact::Opening { balances, at: turn.now }, turn, step);
+        self.take_balances(turn, &answer.balances, step);
         for report in answer.orders.iter().filter(|report| !report.status.is_final()) {
             let reason = format!("order {} was open before Nightdesk began", report.client_order_id);
             self.quarantine(turn, report.symbol, reason, step);
@@ -162,7 +162,7 @@ impl CoreEngine {
 
     fn compare_balances(&mut self, turn: &Turn, told: &[Balance], step: &mut Out) {
         if std::mem::take(&mut self.reconciler.accept_balances) {
-            self.record(&Fact::Opening { balances: told.to_vec(), at: turn.now }, turn, step);
+            self.take_balances(turn, told, step);
             self.reconciler.suspicion = None;
             return;
         }
@@ -186,19 +186,19 @@ impl CoreEngine {
         }
     }
 
+    /// From here on our books start with what the exchange tells.
+    fn take_balances(&mut self, turn: &Turn, told: &[Balance], step: &mut Out) {
+        let portfolio = &self.durable.portfolio;
+        let flows = self.durable.totals(told).into_iter().map(|(asset, total)| portfolio.flow_to(asset, total));
+        let flow = flows.fold(Money::ZERO, |sum, flow| sum.add(flow).unwrap_or(sum));
+        self.record(&Fact::Opening { balances: told.to_vec(), flow, at: turn.now }, turn, step);
+    }
+
     /// Assets whose total differs: ours and the exchange's.
     fn differences(&self, told: &[Balance]) -> BTreeMap<Asset, (Qty, Qty)> {
-        let mut theirs: BTreeMap<Asset, Qty> = BTreeMap::new();
-        for balance in told {
-            theirs.insert(balance.asset, balance.free.add(balance.locked).unwrap_or(balance.free));
-        }
-        let ours: BTreeMap<Asset, Qty> = self.durable.portfolio.balances().collect();
-        let assets = ours.keys().chain(theirs.keys()).copied().collect::<std::collections::BTreeSet<_>>();
-        let both = |asset: Asset| {
-            let of = |map: &BTreeMap<Asset, Qty>| map.get(&asset).copied().unwrap_or_default();
-            (asset, (of(&ours), of(&theirs)))
-        };
-        assets.into_iter().map(both).filter(|(_, (ours, theirs))| ours != theirs).collect()
+        let both = |(asset, theirs)| (asset, (self.durable.portfolio.balance(asset), theirs));
+        let all = self.durable.totals(told).into_iter().map(both);
+        all.filter(|(_, (ours, theirs))| ours != theirs).collect()
     }
 
     /// True while executions may be under way that our book does not have yet.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use nightdesk_capital::{Holding, Mode};
+use nightdesk_exchange::Balance;
 use nightdesk_market::{Instrument, Side};
 use nightdesk_orders::{ClientOrderId, Effect, Event, Fill, IntentId, Order, OrderKind, OrderSpec, Refused};
 use nightdesk_positions::Portfolio;
@@ -152,18 +153,21 @@ impl Durable {
                     self.instruments.insert(instrument.symbol, instrument.clone());
                 }
             }
-            Fact::Opening { balances, .. } => {
-                let before: BTreeSet<Asset> = self.portfolio.balances().map(|(asset, _)| asset).collect();
-                let told = balances.iter().map(|b| (b.asset, b.free.add(b.locked).unwrap_or(b.free)));
-                let told: BTreeMap<Asset, Qty> = told.collect();
-                for asset in before.into_iter().chain(told.keys().copied()) {
-                    self.set_balance(asset, told.get(&asset).copied().unwrap_or_default());
+            Fact::Opening { balances, flow, .. } => {
+                for (asset, total) in self.totals(balances) {
+                    self.portfolio.restate(asset, total);
+                    self.dirty.balances.insert(asset);
                 }
+                self.portfolio.flow(*flow);
+                self.dirty.portfolio = true;
                 self.opened = true;
             }
-            Fact::Transfer { asset, delta, .. } => {
+            Fact::Transfer { asset, delta, flow, .. } => {
                 let total = self.portfolio.balance(*asset);
-                self.set_balance(*asset, total.add(*delta).unwrap_or(total));
+                self.portfolio.restate(*asset, total.add(*delta).unwrap_or(total));
+                self.portfolio.flow(*flow);
+                self.dirty.balances.insert(*asset);
+                self.dirty.portfolio = true;
             }
             Fact::Mode(mode) => {
                 self.mode = mode.clone();
@@ -353,10 +357,17 @@ impl Durable {
         }
     }
 
-    fn set_balance(&mut self, asset: Asset, total: Qty) {
-        self.portfolio.set_balance(asset, total);
-        self.dirty.balances.insert(asset);
-        self.dirty.portfolio = true;
+    /// The total of each asset that we or the exchange know of, as the exchange tells it: what it leaves out is zero.
+    pub(crate) fn totals(&self, told: &[Balance]) -> BTreeMap<Asset, Qty> {
+        let mut totals: BTreeMap<Asset, Qty> = self.portfolio.balances().map(|(asset, _)| (asset, Qty::ZERO)).collect();
+        totals.extend(told.iter().map(|b| (b.asset, b.free.add(b.locked).unwrap_or(b.free))));
+        totals
+    }
+
+    /// True when everything owned that can have a price has one: without it the books cannot be valued.
+    pub(crate) fn is_priced(&self) -> bool {
+        let owned = |instrument: &&Instrument| !self.portfolio.balance(instrument.base).is_zero();
+        self.instruments.values().filter(owned).all(|i| i.quote != self.portfolio.quote() || self.portfolio.mark_of(i.symbol).is_some())
     }
 
     /// Base quantity that an instance holds.
