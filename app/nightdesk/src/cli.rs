@@ -53,10 +53,10 @@ enum Command {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Ask {
     /// Where everything is kept [default: $XDG_DATA_HOME/nightdesk].
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", global = true)]
     pub(crate) data_dir: Option<PathBuf>,
     /// Answer in JSON.
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub(crate) json: bool,
 }
 

@@ -1,6 +1,7 @@
 //! Commands that ask the running process, or act for it when there is none.
 
 mod link;
+mod offline;
 mod pending;
 mod show;
 
@@ -13,6 +14,7 @@ use nightdesk_platform_local::{DataDir, DataDirError};
 use serde_json::{Value, json};
 
 use self::link::Link;
+use self::offline::Offline;
 use crate::cli::{Ask, HaltArgs, ListArgs, StrategiesArgs, StrategyChange};
 use crate::data;
 
@@ -22,6 +24,8 @@ pub(crate) use self::pending::{clear_pending_halt, pending_halt};
 const PAGE: usize = 500;
 /// How long a reconciliation may take.
 const RECONCILE_WITHIN: Duration = Duration::from_secs(30);
+/// How long a halt waits for its answer, which takes two seconds at most when all is well.
+const HALT_WITHIN: Duration = Duration::from_secs(10);
 /// How long a process that has just begun may take to say where it listens.
 const START_WITHIN: Duration = Duration::from_secs(10);
 
@@ -44,16 +48,22 @@ impl Told {
 
 /// How things stand.
 pub(crate) fn status(ask: &Ask) -> Result<(), Failure> {
-    let link = link(ask)?;
-    let json = link.get("/v1/status")?;
-    let status: Status = link::read(&json)?;
-    let text = format!("{}{:<12}{}\n", show::status(&status), "process", link.about());
-    Told { text, json }.print(ask.json)
+    let online = |link: Link| {
+        let json = link.get("/v1/status")?;
+        let status: Status = link::read(&json)?;
+        let text = format!("{}{:<12}{}\n", show::status(&status), "process", link.about());
+        Ok(Told { text, json })
+    };
+    answer(ask, online, Offline::status)
 }
 
 /// Orders, newest first.
 pub(crate) fn orders(args: &ListArgs) -> Result<(), Failure> {
-    list(&link(&args.ask)?, args)?.print(args.ask.json)
+    let offline = |offline: &Offline| {
+        let page = offline.orders(args.limit.min(PAGE), args.status.clone())?;
+        Ok(Told { text: show::orders(&page.items, page.next.is_some()), json: json!(page) })
+    };
+    answer(&args.ask, |link| list(&link, args), offline)
 }
 
 fn list(link: &Link, args: &ListArgs) -> Result<Told, Failure> {
@@ -75,9 +85,30 @@ fn list(link: &Link, args: &ListArgs) -> Result<Told, Failure> {
 
 /// What is held.
 pub(crate) fn positions(ask: &Ask) -> Result<(), Failure> {
-    let json = link(ask)?.get("/v1/positions")?;
-    let positions: Vec<Position> = link::read(&json)?;
-    Told { text: show::positions(&positions), json }.print(ask.json)
+    let told = |positions: &[Position]| Told { text: show::positions(positions), json: json!(positions) };
+    let online = |link: Link| Ok(told(&link::read::<Vec<Position>>(&link.get("/v1/positions")?)?));
+    answer(ask, online, |offline| Ok(told(&offline.positions()?)))
+}
+
+/// Asks the running process. Where there is none, tells the database's last word, and still fails as one who found
+/// nobody.
+fn answer(
+    ask: &Ask,
+    online: impl FnOnce(Link) -> Result<Told, Failure>,
+    offline: impl FnOnce(&Offline) -> Result<Told, Failure>,
+) -> Result<(), Failure> {
+    let dir = data::data_dir(ask.data_dir.as_deref())?;
+    match Link::find(&dir) {
+        Ok(link) => online(link)?.print(ask.json),
+        Err(nobody) if nobody.status() == Exit::Unavailable => {
+            if let Some(database) = Offline::open(&dir)? {
+                offline(&database)?.print(ask.json)?;
+                return Err(Failure::new(nobody.status(), format!("{nobody}\nThis is the database's last word.")));
+            }
+            Err(nobody)
+        }
+        Err(failure) => Err(failure),
+    }
 }
 
 /// Profit and loss, of the portfolio and of each strategy.
@@ -187,7 +218,7 @@ fn hold(dir: &Path, reason: &str, start_within: Duration) -> Result<Told, Failur
 
 fn hold_running(link: &Link, dir: &Path, reason: &str) -> Result<Told, Failure> {
     let body = json!({ "reason": reason });
-    match link.post("/v1/mode/halt", Some(&body)) {
+    match link.post_within("/v1/mode/halt", Some(&body), HALT_WITHIN) {
         Ok(json) => {
             let change: ModeChange = link::read(&json)?;
             Ok(Told { text: show::halted(&change), json })

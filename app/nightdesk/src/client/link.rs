@@ -32,7 +32,7 @@ impl Link {
             return Err(Failure::new(Exit::Fault, format!("process {} does not say where its API is", file.pid)));
         };
         // The token must reach nobody but this machine's own process.
-        let http = reqwest::Client::builder().no_proxy().timeout(ANSWER_WITHIN).build()?;
+        let http = reqwest::Client::builder().no_proxy().build()?;
         let runtime = Builder::new_current_thread().enable_all().build()?;
         Ok(Self { file, base, http, runtime })
     }
@@ -48,15 +48,19 @@ impl Link {
     }
 
     pub(super) fn get(&self, path: &str) -> Result<Value, Failure> {
-        self.ask(Method::GET, path, &[], None)
+        self.ask(Method::GET, path, &[], None, ANSWER_WITHIN)
     }
 
     pub(super) fn get_with(&self, path: &str, query: &[(&str, String)]) -> Result<Value, Failure> {
-        self.ask(Method::GET, path, query, None)
+        self.ask(Method::GET, path, query, None, ANSWER_WITHIN)
     }
 
     pub(super) fn post(&self, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
-        self.ask(Method::POST, path, &[], body)
+        self.post_within(path, body, ANSWER_WITHIN)
+    }
+
+    pub(super) fn post_within(&self, path: &str, body: Option<&Value>, limit: Duration) -> Result<Value, Failure> {
+        self.ask(Method::POST, path, &[], body, limit)
     }
 
     fn ask(
@@ -65,26 +69,27 @@ impl Link {
         path: &str,
         query: &[(&str, String)],
         body: Option<&Value>,
+        limit: Duration,
     ) -> Result<Value, Failure> {
         let pairs = query.iter().map(|(name, value)| format!("{name}={}", escaped(value)));
         let query = pairs.collect::<Vec<_>>().join("&");
         let url = format!("{}/api/core{path}?{query}", self.base);
-        let mut request = self.http.request(method, url.trim_end_matches('?'));
+        let mut request = self.http.request(method, url.trim_end_matches('?')).timeout(limit);
         request = request.bearer_auth(&self.file.token).header("x-nightdesk-actor", actor());
         if let Some(body) = body {
             request = request.json(body);
         }
         self.runtime.block_on(async {
-            let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+            let response = request.send().await.map_err(|error| self.unreachable(&error, limit))?;
             let status = response.status();
             if status.is_success() { content(response).await } else { Err(refused(status, response).await) }
         })
     }
 
-    fn unreachable(&self, error: &reqwest::Error) -> Failure {
+    fn unreachable(&self, error: &reqwest::Error, limit: Duration) -> Failure {
         let (pid, base) = (self.file.pid, &self.base);
         if error.is_timeout() {
-            let seconds = ANSWER_WITHIN.as_secs();
+            let seconds = limit.as_secs();
             return Failure::new(
                 Exit::TryAgain,
                 format!("process {pid} has not answered at {base} within {seconds} s"),

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use nightdesk_capital::Level;
-use nightdesk_core_engine::api::{Figures, Mode, ModeChange, Order, Position, Quarantined, Status, Strategy};
+use nightdesk_core_engine::api::{Figures, Mode, ModeChange, Order, Page, Position, Quarantined, Status, Strategy};
 use nightdesk_host::output::{Align, Table};
 use nightdesk_units::{Decimal, Money};
 
@@ -13,11 +13,7 @@ const RIGHT: Align = Align::Right;
 /// How things stand.
 pub(super) fn status(status: &Status) -> String {
     let mut text = String::new();
-    let mut line = |name: &str, value: &str| {
-        // Words from outside must not move the cursor.
-        let value: String = value.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        let _ = writeln!(text, "{name:<12}{value}");
-    };
+    let mut line = |name: &str, value: &str| named(&mut text, name, value);
     line("mode", &mode(&status.mode));
     let Status { currency, portfolio, .. } = status;
     match portfolio {
@@ -36,6 +32,31 @@ pub(super) fn status(status: &Status) -> String {
     let running = status.strategies.iter().filter(|known| state(known) == "running").count();
     line("strategies", &format!("{running} of {} running", status.strategies.len()));
     text
+}
+
+/// How things stood when the database was last written.
+pub(super) fn last_word(
+    last: Option<&Mode>,
+    open: &Page<Order>,
+    positions: &[Position],
+    quarantine: &[Quarantined],
+) -> String {
+    let mut text = String::new();
+    let mut line = |name: &str, value: &str| named(&mut text, name, value);
+    line("mode", &last.map_or_else(|| "normal".to_owned(), mode));
+    let more = if open.next.is_some() { "or more " } else { "" };
+    line("orders", &format!("{} {more}open by our book", open.items.len()));
+    let held = positions.iter().filter(|position| !position.quantity.is_zero());
+    let held: Vec<String> = held.map(|p| format!("{} {} ({})", p.quantity, p.symbol, p.instance)).collect();
+    line("positions", &if held.is_empty() { "nothing is held".to_owned() } else { held.join(", ") });
+    reasons(quarantine, "quarantine", "empty", &mut line);
+    text
+}
+
+/// A line of name and value. Words from outside must not move the cursor.
+fn named(text: &mut String, name: &str, value: &str) {
+    let value: String = value.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let _ = writeln!(text, "{name:<12}{value}");
 }
 
 fn reasons(all: &[Quarantined], name: &str, none: &str, line: &mut impl FnMut(&str, &str)) {

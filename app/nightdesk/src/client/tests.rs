@@ -319,6 +319,45 @@ fn a_halt_while_a_process_starts_is_not_taken_for_done() {
 }
 
 #[test]
+fn when_nothing_runs_the_database_has_the_last_word() {
+    use nightdesk_core_engine::{SCHEMA, tables};
+    use nightdesk_store::{Batch, Row, Store, Value as Cell};
+    let folder = Folder::new();
+    assert!(Offline::open(&folder.0).unwrap().is_none());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let store = nightdesk_store_sql::SqliteStore::open(&folder.0, &SCHEMA, Default::default()).await.unwrap();
+        let row = |table, values: &[&str]| Row { table, values: values.iter().map(|text| Cell::from(*text)).collect() };
+        let mut mode = row(&tables::MODES, &["trading", "halted", "", "", "a drill", "ann", ""]);
+        (mode.values[2], mode.values[3], mode.values[6]) = (Cell::Int(0), Cell::Int(3), Cell::Int(0));
+        let mut position = row(&tables::POSITIONS, &["456", "BTCUSDT", "0.5", "30000", "12.5", "{}", ""]);
+        position.values[6] = Cell::Int(1);
+        let quarantine = row(&tables::QUARANTINE, &["ETHUSDT", "two orders carry one id"]);
+        store.commit(Batch { rows: vec![mode, position, quarantine], ..Batch::default() }).await.unwrap();
+        store.close().await;
+    });
+    let offline = Offline::open(&folder.0).unwrap().unwrap();
+    expect![[r"
+        mode        halted since 1970-01-01T00:00:00.000000Z, by ann: a drill (version 3)
+        orders      0 open by our book
+        positions   0.5 BTCUSDT (456)
+        quarantine  ETHUSDT: two orders carry one id
+    "]]
+    .assert_eq(&offline.status().unwrap().text);
+    expect![[r"
+        INSTANCE  SYMBOL   QUANTITY  AVERAGE COST  MARK  OPEN PNL  REALISED
+        456       BTCUSDT       0.5         60000     -         -    +12.50
+    "]]
+    .assert_eq(&show::positions(&offline.positions().unwrap()));
+    assert_eq!(offline.orders(10, Some("lost".to_owned())).err().unwrap().status(), Exit::No);
+    drop(offline);
+    let ask = Ask { data_dir: Some(folder.0.clone()), json: true };
+    let failure = status(&ask).unwrap_err();
+    assert_eq!(failure.status().code(), 69, "whoever asks still learns that nobody runs");
+    assert!(failure.to_string().ends_with("last word."), "{failure}");
+}
+
+#[test]
 fn a_strange_answer_is_named_as_one() {
     let failure = link::read::<Status>(&json!({ "at": 1 })).err().unwrap();
     assert!(failure.to_string().contains("does not know"), "{failure}");

@@ -3,12 +3,12 @@
 use nightdesk_market::Side;
 use nightdesk_orders::{OrderKind, TimeInForce};
 use nightdesk_store::{Table, Value};
-use nightdesk_units::{Symbol, Timestamp};
+use nightdesk_units::{Money, Price, Qty, Symbol, Timestamp};
 
 use super::model::{Figures, Mode, Position, Quarantined, Status, Strategy, Time};
 use super::model_market::{Fill, Order};
 use crate::state::Entry;
-use crate::tables::{self, FILLS, MODES};
+use crate::tables::{self, FILLS, MODES, POSITIONS, QUARANTINE};
 use crate::view::{PositionView, StrategyView, View};
 
 impl From<nightdesk_capital::Mode> for Mode {
@@ -151,6 +151,28 @@ pub(super) fn mode(values: &[Value]) -> Option<Mode> {
         by: text(&MODES, values, "by")?.to_owned(),
         at: (version > 0).then_some(at),
     })
+}
+
+/// A position from its row, at cost: the store knows no market.
+pub(super) fn position(values: &[Value]) -> Option<Position> {
+    let text = |name| text(&POSITIONS, values, name);
+    let (quantity, cost): (Qty, Money) = (text("quantity")?.parse().ok()?, text("cost")?.parse().ok()?);
+    Some(Position {
+        instance: text("instance")?.parse().ok()?,
+        symbol: text("symbol")?.parse().ok()?,
+        quantity,
+        average_cost: cost.get().checked_div(quantity.get()).map(Price::new),
+        cost,
+        realised: text("realised")?.parse().ok()?,
+        open: None,
+        mark: None,
+    })
+}
+
+/// A quarantine from its row; none when it has been lifted.
+pub(super) fn quarantined(values: &[Value]) -> Option<Quarantined> {
+    let symbol = text(&QUARANTINE, values, "symbol")?.parse().ok()?;
+    Some(Quarantined { symbol, reason: text(&QUARANTINE, values, "reason")?.to_owned() })
 }
 
 /// A row's value by its column's name.

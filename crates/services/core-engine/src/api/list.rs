@@ -1,11 +1,11 @@
 //! Long lists, page by page: newest first, each page's end named by an opaque cursor.
 
-use nightdesk_store::{Select, Table, Value};
+use nightdesk_store::{Select, Store, Table, Value};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Problem;
 use super::convert::column;
-use super::{Api, Problem};
 
 /// A page's length when none is asked for.
 const LIMIT_USUAL: usize = 100;
@@ -35,10 +35,10 @@ pub(super) struct Wanted {
     pub(super) cursor: Option<String>,
 }
 
-impl Api {
-    /// Reads a page and makes its rows into what the API says.
-    pub(super) async fn page<T>(&self, wanted: Wanted, show: fn(&[Value]) -> Option<T>) -> Result<Page<T>, Problem> {
-        let Wanted { table, age, equal, any, limit, cursor } = wanted;
+impl Wanted {
+    /// Reads the part and makes its rows into what the API says.
+    pub(super) async fn read<T>(self, store: &dyn Store, show: fn(&[Value]) -> Option<T>) -> Result<Page<T>, Problem> {
+        let Self { table, age, equal, any, limit, cursor } = self;
         let limit = checked(limit)?;
         let after = cursor.map(|cursor| parse(&cursor)).transpose()?;
         let one = Select {
@@ -55,7 +55,7 @@ impl Api {
         };
         let mut rows = Vec::new();
         for select in selects {
-            rows.extend(self.store.select(select).await.map_err(|error| Problem::store(&error))?);
+            rows.extend(store.select(select).await.map_err(|error| Problem::store(&error))?);
         }
         let place = |row: &Vec<Value>| Some((column(table, row, age)?.clone(), row.first()?.clone()));
         rows.sort_by_cached_key(|row| std::cmp::Reverse(place(row)));

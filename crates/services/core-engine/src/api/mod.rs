@@ -4,6 +4,7 @@
 //! changes are requests that the engine journals before it answers. The table of [`endpoints`] makes both the router and
 //! its OpenAPI description, so neither can say what the other does not. Who may call is decided by the server around it.
 
+mod archive;
 mod convert;
 mod endpoint;
 mod events;
@@ -25,6 +26,7 @@ use nightdesk_env::Clock;
 use nightdesk_shell::EventSender;
 use nightdesk_store::Store;
 
+pub use archive::{Archive, FillsQuery, OrdersQuery};
 pub use feed::Feed;
 pub use list::Page;
 pub use model::{Figures, Mode, ModeChange, Portfolio, Position, Quarantined, Reason, Status, Strategy, Time};
@@ -40,7 +42,7 @@ use endpoint::Endpoint;
 #[derive(Clone)]
 pub struct Api {
     core: EventSender<Event>,
-    store: Arc<dyn Store>,
+    archive: Archive,
     clock: Arc<dyn Clock>,
     feed: Feed,
 }
@@ -49,7 +51,7 @@ impl Api {
     /// An API before an engine: `core` leads to it, `store` is the one it writes, `feed` tells what it has written.
     #[must_use]
     pub fn new(core: EventSender<Event>, store: Arc<dyn Store>, clock: Arc<dyn Clock>, feed: Feed) -> Self {
-        Self { core, store, clock, feed }
+        Self { core, archive: Archive::new(store), clock, feed }
     }
 
     /// The routes, from `/v1` on. Their description, [`document`], is for everybody; these are not.

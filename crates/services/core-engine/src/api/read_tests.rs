@@ -6,6 +6,7 @@ use axum::body::BodyDataStream;
 use futures_util::StreamExt;
 use nightdesk_orders::{ExchangeStatus, ExecutionReport};
 
+use super::super::Archive;
 use super::*;
 
 /// Reads a whole list page by page, and returns the ids as they came.
@@ -129,6 +130,34 @@ fn executions_come_newest_first_page_by_page() {
     assert_eq!(pages(&mut house, "/v1/fills?client_order_id=nd-2&", 3, "trade_id").len(), 0);
     let fill = house.get("/v1/fills?limit=1")["items"][0].clone();
     assert_eq!((&fill["price"], &fill["side"], &fill["maker"]), (&json!("60000.1"), &json!("SELL"), &json!(true)));
+}
+
+#[test]
+fn the_archive_tells_the_engines_last_word_without_it() {
+    let mut house = House::new();
+    house.ask("POST", "/v1/mode/halt", Some(r#"{"reason":"drill"}"#));
+    let fill = nightdesk_orders::Fill {
+        trade_id: 9,
+        price: "60000".parse().unwrap(),
+        qty: "0.005".parse().unwrap(),
+        fee: "0".parse().unwrap(),
+        fee_asset: "USDT".parse().unwrap(),
+        maker: true,
+        at: START,
+    };
+    house.tell(Message::Report(ExecutionReport { filled: fill.qty, fill: Some(fill), ..report(1) }));
+    house.tell(Message::Report(ExecutionReport { exchange_order_id: 78, ..report(1) }));
+    let live: Vec<Value> = ["/v1/mode", "/v1/quarantine"].map(|path| house.get(path)).to_vec();
+    let positions = house.get("/v1/positions");
+
+    let archive = Archive::new(Arc::new(house.store.clone()));
+    let mode = house.wait(archive.mode()).unwrap().unwrap();
+    let quarantine = house.wait(archive.quarantine()).unwrap();
+    assert_eq!(live, [json!(mode), json!(quarantine)]);
+    let held = house.wait(archive.positions()).unwrap();
+    assert_eq!(json!(held), positions, "there was no quote, so neither has a mark");
+    assert_eq!(held.len(), 1);
+    assert_eq!(house.wait(archive.balances()).unwrap().len(), 0);
 }
 
 /// The events of a stream until one of `kind` has come.

@@ -86,12 +86,12 @@ struct ReadOnly {
 
 async fn cancel(State(api): State<Api>, Path(id): Path<String>, Actor(by): Actor) -> Answer<(StatusCode, Json<Order>)> {
     let id: ClientOrderId = name("order", &id)?;
-    let order = api.order(id).await?;
+    let order = api.archive.order(id).await?;
     if order.status.is_final() {
         return Err(Problem::refused(format!("order {id} is {} already", order.status.as_str())));
     }
     api.done(Request::Cancel { id, by }).await?;
-    Ok((StatusCode::ACCEPTED, Json(api.order(id).await?)))
+    Ok((StatusCode::ACCEPTED, Json(api.archive.order(id).await?)))
 }
 
 async fn start(State(api): State<Api>, Path(instance): Path<String>, Actor(by): Actor) -> Answer<Json<Strategy>> {
@@ -135,7 +135,7 @@ async fn release(State(api): State<Api>, Path(symbol): Path<String>, Actor(by): 
 
 impl Reason {
     /// What [`Reason::checked`] lets pass.
-    pub(super) const PATTERN: &str = r"^[^\x00-\x1f\x7f-\x9f]*[!-~][^\x00-\x1f\x7f-\x9f]*$";
+    pub(super) const PATTERN: &str = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$";
 
     fn checked(self) -> Result<String, Problem> {
         let reason = self.reason.trim();
