@@ -136,9 +136,9 @@ impl Pump {
         let Outside { exchange, events, store, emergency } = outside;
         let window = trading.connector.recv_window;
         let connector = ExchangeConnector::new(trading.connector.clone(), Arc::new(Gauges::default()));
-        let to_exchange = nightdesk_exchange_connector::performer(env, exchange, Arc::clone(&store), window);
+        let to_exchange = nightdesk_exchange_connector::performer(env.clone(), exchange, Arc::clone(&store), window);
         let core = CoreEngine::new(trading.core.clone());
-        let to_store = nightdesk_core_engine::performer(store, emergency);
+        let to_store = nightdesk_core_engine::performer(env, store, emergency);
         Self {
             clock,
             core: Seat::new(core, Box::new(to_store), keep_journal),

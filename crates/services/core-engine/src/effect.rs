@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use nightdesk_capital::Mode;
+use nightdesk_env::{Clock, Env};
 use nightdesk_orders::{ClientOrderId, ExecutionReport, Fill};
 use nightdesk_platform::{EmergencyJournal, EmergencyRecord};
 use nightdesk_store::{Select, Store, Value};
-use nightdesk_units::{InstanceId, Symbol};
+use nightdesk_units::{InstanceId, Micros, Symbol};
 use nightdesk_wire::Intent;
 
 use crate::view::View;
@@ -142,8 +143,12 @@ pub enum Event {
     Recalled(Pending, Option<Box<Entry>>),
 }
 
+/// Before a store that could not be read is asked again.
+const RETRY: Micros = Micros::from_millis(500);
+
 /// Does effects on `store` and the emergency journal.
 pub fn performer(
+    env: Env,
     store: Arc<dyn Store>,
     emergency: Arc<dyn EmergencyJournal>,
 ) -> impl FnMut(Effect) -> Option<BoxFuture<'static, Event>> + Send {
@@ -160,14 +165,19 @@ pub fn performer(
             None
         }
         Effect::Recall(id, pending) => {
-            let store = Arc::clone(&store);
-            Some(Box::pin(async move {
-                let select = Select { keys: vec![Value::from(id.as_str())], ..Select::from(&tables::ORDERS, 1) };
-                // A store that cannot be read fails the next commit too, and the shell stops there; until then the order
-                // counts as not found, which leads to a look at the exchange.
-                let rows = store.select(select).await.unwrap_or_default();
-                Event::Recalled(pending, rows.first().and_then(|values| tables::entry(values)).map(Box::new))
-            }))
+            let (store, clock) = (Arc::clone(&store), Arc::clone(&env.clock));
+            Some(Box::pin(async move { Event::Recalled(pending, recall(store, clock, id).await) }))
+        }
+    }
+}
+
+async fn recall(store: Arc<dyn Store>, clock: Arc<dyn Clock>, id: ClientOrderId) -> Option<Box<Entry>> {
+    loop {
+        let select = Select { keys: vec![Value::from(id.as_str())], ..Select::from(&tables::ORDERS, 1) };
+        match store.select(select).await {
+            Ok(rows) => return rows.first().and_then(|values| tables::entry(values)).map(Box::new),
+            // Without the store nobody knows whether the order is ours and which of its fills have been applied.
+            Err(_) => clock.sleep_until("core-engine", clock.now() + RETRY).await,
         }
     }
 }

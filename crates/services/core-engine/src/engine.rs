@@ -342,14 +342,24 @@ impl CoreEngine {
             }
             Event::Recalled(pending, entry) => {
                 // What has happened meanwhile is newer than what the store said.
-                let id = entry.as_ref().map(|entry| entry.order.spec.client_order_id);
-                if let Some(entry) = entry.filter(|_| id.is_some_and(|id| !self.durable.orders.contains_key(&id))) {
-                    self.durable.recall(*entry);
+                let forgotten = |entry: &Box<Entry>| !self.durable.orders.contains_key(&entry.order.spec.client_order_id);
+                self.recalled(turn, pending, entry.filter(forgotten), step);
+            }
+        }
+    }
+
+    /// The store has said whether it knows the order.
+    fn recalled(&mut self, turn: &Turn, pending: Pending, entry: Option<Box<Entry>>, step: &mut Out) {
+        match (pending, entry) {
+            (Pending::Intent(_), Some(entry)) => self.tell_worker(turn, &entry, None, step),
+            (Pending::Intent(intent), None) => self.consider(turn, intent, step),
+            // Each look at the exchange shows many an order that is over and done with.
+            (Pending::Report(report, fills), Some(entry)) if !entry.is_news(&report, &fills) => {}
+            (Pending::Report(report, fills), entry) => {
+                if let Some(entry) = entry {
+                    self.record(&Fact::Recalled { entry }, turn, step);
                 }
-                match pending {
-                    Pending::Intent(intent) => self.consider(turn, intent, step),
-                    Pending::Report(report, fills) => self.observe(turn, report, &fills, step),
-                }
+                self.observe(turn, report, &fills, step);
             }
         }
     }

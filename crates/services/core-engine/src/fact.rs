@@ -9,6 +9,8 @@ use nightdesk_units::{Asset, InstanceId, Money, Qty, Symbol, Timestamp};
 use nightdesk_wire::{Intent, StrategyState};
 use serde::{Deserialize, Serialize};
 
+use crate::state::Entry;
+
 /// A fact.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -54,6 +56,11 @@ pub enum Fact {
         instance: InstanceId,
         /// When.
         at: Timestamp,
+    },
+    /// An order that had been forgotten was taken back from the store, because there is news of it.
+    Recalled {
+        /// As it was stored.
+        entry: Box<Entry>,
     },
     /// The instruments' filters and scales.
     Instruments {
@@ -147,6 +154,7 @@ impl Fact {
             Self::Order { .. } => "order",
             Self::Fill { .. } => "fill",
             Self::Adopted { .. } => "adopted",
+            Self::Recalled { .. } => "recalled",
             Self::Instruments { .. } => "instruments",
             Self::Opening { .. } => "opening",
             Self::Transfer { .. } => "transfer",

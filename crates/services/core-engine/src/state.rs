@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use nightdesk_capital::{Holding, Mode};
 use nightdesk_exchange::Balance;
 use nightdesk_market::{Instrument, Side};
-use nightdesk_orders::{ClientOrderId, Effect, Event, Fill, IntentId, Order, OrderKind, OrderSpec, Refused};
+use nightdesk_orders::{
+    ClientOrderId, Effect, Event, ExchangeStatus, ExecutionReport, Fill, IntentId, Order, OrderKind, OrderSpec, Refused,
+    Status,
+};
 use nightdesk_positions::Portfolio;
 use nightdesk_units::{Asset, InstanceId, Money, Price, Qty, Symbol, Timestamp};
 use nightdesk_wire::{Intent, RunState, StrategyState};
@@ -62,6 +65,23 @@ impl Entry {
             reason: None,
             updated_at: at,
         }
+    }
+
+    /// Whether the exchange's word on it, once it is over, says anything that is not known: an execution, another end, or
+    /// another order of the same id.
+    pub(crate) fn is_news(&self, report: &ExecutionReport, fills: &[Fill]) -> bool {
+        let order = &self.order;
+        let ends_alike = match report.status {
+            ExchangeStatus::New | ExchangeStatus::PartiallyFilled | ExchangeStatus::Filled => true,
+            ExchangeStatus::Canceled => matches!(order.status, Status::Filled | Status::Canceled),
+            ExchangeStatus::Expired => matches!(order.status, Status::Filled | Status::Expired),
+            ExchangeStatus::Rejected => order.status == Status::Rejected,
+        };
+        !ends_alike
+            || !order.is_settled()
+            || report.filled > order.filled
+            || order.exchange_order_id.is_some_and(|known| known != report.exchange_order_id)
+            || fills.iter().chain(&report.fill).any(|fill| !self.fills.contains(&fill.trade_id))
     }
 
     /// Quote currency spent on it so far, fees included.
@@ -147,6 +167,7 @@ impl Durable {
             }
             Fact::Fill { id, fill } => return self.fill(*id, fill),
             Fact::Adopted { report, instance, at } => self.adopt(report, *instance, *at),
+            Fact::Recalled { entry } => self.recall(entry),
             Fact::Instruments { instruments } => {
                 for instrument in instruments {
                     self.portfolio.register(instrument);
@@ -224,13 +245,15 @@ impl Durable {
         self.active.iter().filter_map(|id| self.orders.get(id))
     }
 
-    /// Takes a forgotten order back from the store.
-    pub(crate) fn recall(&mut self, entry: Entry) {
+    fn recall(&mut self, entry: &Entry) {
         let id = entry.order.spec.client_order_id;
-        let over = entry.order.is_settled();
-        if self.orders.insert(id, entry).is_none() && over {
+        if entry.order.is_settled() {
             self.done.push_back(id);
+        } else {
+            self.active.insert(id);
         }
+        self.dirty.orders.insert(id);
+        self.orders.insert(id, entry.clone());
     }
 
     /// Forgets the oldest finished orders. Called after their rows have been handed to the store.
@@ -309,7 +332,7 @@ impl Durable {
         }
     }
 
-    fn adopt(&mut self, report: &nightdesk_orders::ExecutionReport, instance: InstanceId, at: Timestamp) {
+    fn adopt(&mut self, report: &ExecutionReport, instance: InstanceId, at: Timestamp) {
         let intent_id = report.client_order_id.parts().map(|(_, intent)| intent);
         let spec = OrderSpec {
             client_order_id: report.client_order_id,

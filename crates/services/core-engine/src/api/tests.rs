@@ -137,8 +137,9 @@ impl House {
         let feed = Feed::default();
         let tapped = feed.tap(Arc::new(store.clone()));
         let emergency: Arc<dyn EmergencyJournal> = Arc::new(NoEmergency);
+        let env = Env { clock: Arc::new(clock.clone()), entropy: Arc::new(Zero), activity };
         let ports = Ports {
-            env: Env { clock: Arc::new(clock.clone()), entropy: Arc::new(Zero), activity },
+            env: env.clone(),
             store: Arc::clone(&tapped),
             queue: bus.consume(Queue::CORE).unwrap(),
             bus,
@@ -147,7 +148,7 @@ impl House {
             market: None,
             events,
             source: None,
-            perform: Box::new(performer(Arc::clone(&tapped), emergency)),
+            perform: Box::new(performer(env, Arc::clone(&tapped), emergency)),
             stop: stopped,
             status: Arc::default(),
         };
