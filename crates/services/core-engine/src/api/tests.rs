@@ -13,12 +13,12 @@ use futures_util::task::noop_waker_ref;
 use nightdesk_bus::{Bus, BusError, Consumer, Delivery, Interest, MarketStream};
 use nightdesk_capital::Collar;
 use nightdesk_env::{Activity, Clock, Entropy, Env, NoActivity, VirtualClock};
-use nightdesk_market::{MarketEvent, Side};
+use nightdesk_market::{Filters, Instrument, MarketEvent, Side};
 use nightdesk_orders::{ClientOrderId, IntentId, Order, OrderKind, OrderSpec, Status, TimeInForce};
 use nightdesk_platform::{EmergencyJournal, EmergencyRecord, PlatformError};
 use nightdesk_shell::{Ports, ShellError, Stopper, channel, run, stopper};
 use nightdesk_store::{Batch, ModelStore, Row, Store, Value as StoreValue};
-use nightdesk_units::{Micros, Money, Timestamp};
+use nightdesk_units::{Decimal, Micros, Money, Price, Qty, Scale, Timestamp};
 use nightdesk_wire::{Envelope, Intent, Message, Queue};
 use serde_json::{Value, json};
 use tower_service::Service as _;
@@ -263,6 +263,26 @@ fn intent(number: usize) -> Intent {
         reference: "60000".parse().unwrap(),
         decided_at: START,
     }
+}
+
+/// What core-engine must know of BTCUSDT to book an execution.
+fn instrument() -> Instrument {
+    let filters = Filters {
+        min_price: "0.01".parse().unwrap(),
+        max_price: Price::ZERO,
+        min_qty: "0.00001".parse().unwrap(),
+        max_qty: Qty::ZERO,
+        max_market_qty: Qty::ZERO,
+        min_notional: "5".parse().unwrap(),
+        min_notional_applies_to_market: true,
+        max_notional: Money::ZERO,
+        percent_price: None,
+        max_open_orders: 200,
+        max_position: Qty::ZERO,
+    };
+    let [base, quote] = ["BTC", "USDT"].map(|asset| asset.parse().unwrap());
+    let scale = Scale { tick: Decimal::new(1, 2), step: Decimal::new(1, 5) };
+    Instrument { symbol: "BTCUSDT".parse().unwrap(), base, quote, scale, filters }
 }
 
 /// An order's row as the engine writes it; even numbers trade BTCUSDT, odd ones ETHUSDT.
