@@ -15,6 +15,8 @@ use crate::fact::Fact;
 const OVERLAP: Micros = Micros::from_secs(60);
 /// How long an answer may take before it is asked for again.
 const ANSWER_WITHIN: Micros = Micros::from_secs(20);
+/// Before an answer that lacked something is asked for again.
+const AFTER_FAILURE: Micros = Micros::from_secs(5);
 /// Before a difference in balances is looked at a second time.
 const SECOND_LOOK: Micros = Micros::from_secs(2);
 
@@ -25,17 +27,19 @@ pub(crate) struct Reconciler {
     asked: Option<(u64, Timestamp)>,
     next_at: Option<Timestamp>,
     last_good: Option<Timestamp>,
-    /// Reports seen so far: a difference counts only if none came between two looks.
-    reports: u64,
+    /// Executions and transfers booked so far: a difference counts only if none came between two looks.
+    moves: u64,
     suspicion: Option<Suspicion>,
     accept_balances: bool,
+    /// Up to when an operator has looked at what others did in an instrument.
+    looked: BTreeMap<Symbol, Timestamp>,
 }
 
 /// A difference in balances that has been seen once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Suspicion {
     differences: BTreeMap<Asset, (Qty, Qty)>,
-    reports: u64,
+    moves: u64,
 }
 
 impl Reconciler {
@@ -48,15 +52,21 @@ impl Reconciler {
         [overdue, self.next_at].into_iter().flatten().min()
     }
 
-    pub(crate) fn saw_report(&mut self, report: &ExecutionReport) {
-        if report.fill.is_some() || report.status.is_final() {
-            self.reports += 1;
-        }
+    /// An execution or a transfer was booked.
+    pub(crate) fn balances_moved(&mut self) {
+        self.moves += 1;
     }
 
-    /// An operator has looked: the exchange's balances count from the next answer on.
-    pub(crate) fn accept_balances(&mut self) {
+    /// An operator has looked: the exchange's balances count from the next answer on, and what others did before is known.
+    pub(crate) fn accept(&mut self, symbol: Symbol, now: Timestamp) {
         self.accept_balances = true;
+        self.looked.insert(symbol, now);
+    }
+
+    /// Whether an order that is not ours is over and concerns nobody: it executed nothing since an operator looked.
+    fn is_settled_foreign(&self, report: &ExecutionReport, executed: &[Fill]) -> bool {
+        let known = self.looked.get(&report.symbol).is_some_and(|looked| report.at <= *looked);
+        report.client_order_id.parts().is_none() && report.status.is_final() && (executed.is_empty() || known)
     }
 }
 
@@ -91,6 +101,10 @@ impl CoreEngine {
             return;
         }
         self.reconciler.asked = None;
+        if !answer.failed.is_empty() {
+            let soon = turn.now + AFTER_FAILURE;
+            self.reconciler.next_at = self.reconciler.next_at.map(|at| at.min(soon)).or(Some(soon));
+        }
         let opening = !self.durable.opened;
         if opening {
             if !answer.failed.is_empty() {
@@ -132,9 +146,7 @@ impl CoreEngine {
         for report in &answer.orders {
             let executed = fills.remove(&(report.symbol, report.exchange_order_id)).unwrap_or_default();
             told.insert(report.client_order_id);
-            // What ended before we looked for the first time concerns nobody.
-            let foreign = report.client_order_id.parts().is_none();
-            if foreign && report.status.is_final() && executed.is_empty() {
+            if self.reconciler.is_settled_foreign(report, &executed) {
                 continue;
             }
             self.report(turn, *report, &executed, step);
@@ -161,17 +173,21 @@ impl CoreEngine {
     }
 
     fn compare_balances(&mut self, turn: &Turn, told: &[Balance], step: &mut Out) {
+        let differences = self.differences(told);
+        if differences.is_empty() || self.is_unsettled() {
+            let reconciler = &mut self.reconciler;
+            (reconciler.accept_balances, reconciler.suspicion) = (reconciler.accept_balances && !differences.is_empty(), None);
+            if reconciler.accept_balances {
+                reconciler.next_at = Some(turn.now + SECOND_LOOK);
+            }
+            return;
+        }
         if std::mem::take(&mut self.reconciler.accept_balances) {
             self.take_balances(turn, told, step);
             self.reconciler.suspicion = None;
             return;
         }
-        let differences = self.differences(told);
-        if differences.is_empty() || self.is_unsettled() {
-            self.reconciler.suspicion = None;
-            return;
-        }
-        let suspicion = Suspicion { differences, reports: self.reconciler.reports };
+        let suspicion = Suspicion { differences, moves: self.reconciler.moves };
         if self.reconciler.suspicion.as_ref() != Some(&suspicion) {
             self.reconciler.suspicion = Some(suspicion);
             self.reconciler.next_at = Some(turn.now + SECOND_LOOK);
@@ -205,7 +221,7 @@ impl CoreEngine {
     fn is_unsettled(&self) -> bool {
         self.durable.active_orders().any(|entry| {
             let order = &entry.order;
-            let unknown = matches!(order.status, Status::PendingNew | Status::InDoubt);
+            let unknown = matches!(order.status, Status::PendingNew | Status::InDoubt | Status::PendingCancel);
             unknown || order.reported > order.filled
         })
     }
