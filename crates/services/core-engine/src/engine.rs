@@ -288,7 +288,10 @@ impl CoreEngine {
                 }
             }
             Message::AllocationAnswer(answer) => self.allocation_answer(turn, answer, step),
-            Message::Report(report) => self.report(turn, report, &[], step),
+            Message::Report(report) => {
+                self.heard_account(turn);
+                self.report(turn, report, &[], step);
+            }
             Message::Outcome(outcome) => self.outcome(turn, outcome, step),
             Message::Account(event) => self.account(turn, event, step),
             Message::Link(link) => self.link(turn, &link, step),
@@ -304,13 +307,21 @@ impl CoreEngine {
         }
     }
 
+    /// The account's stream has said something. Whether it is up, only its own word tells.
+    fn heard_account(&mut self, turn: &Turn) {
+        if let Some((_, at)) = &mut self.user {
+            *at = (*at).max(turn.now);
+        }
+    }
+
     fn account(&mut self, turn: &Turn, event: ExchangeEvent, step: &mut Out) {
-        self.user = Some((true, turn.now));
+        self.heard_account(turn);
         if let ExchangeEvent::Transfer { asset, delta, at } = event {
             let portfolio = &self.durable.portfolio;
             let total = portfolio.balance(asset);
             let flow = portfolio.flow_to(asset, total.add(delta).unwrap_or(total));
             self.record(&Fact::Transfer { asset, delta, flow, at }, turn, step);
+            self.reconciler.balances_moved();
         }
     }
 
