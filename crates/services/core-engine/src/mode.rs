@@ -78,7 +78,7 @@ impl CoreEngine {
                     return Response::NotFound(format!("{symbol} is not quarantined"));
                 }
                 self.record(&Fact::Released { symbol, by, at: turn.now }, turn, step);
-                self.reconciler.accept_balances();
+                self.reconciler.accept(symbol, turn.now);
                 self.ask_reconciliation(turn, step);
             }
             Request::Reconcile => self.ask_reconciliation(turn, step),

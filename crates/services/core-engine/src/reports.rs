@@ -53,8 +53,6 @@ impl CoreEngine {
 
     /// A report on an order of the account.
     pub(crate) fn report(&mut self, turn: &Turn, report: ExecutionReport, fills: &[Fill], step: &mut Out) {
-        self.user = Some((true, turn.now));
-        self.reconciler.saw_report(&report);
         let id = report.client_order_id;
         if self.durable.orders.contains_key(&id) {
             self.observe(turn, report, fills, step);
@@ -103,6 +101,7 @@ impl CoreEngine {
             return false;
         }
         self.record(&Fact::Fill { id, fill }, turn, step);
+        self.reconciler.balances_moved();
         true
     }
 
