@@ -38,7 +38,14 @@ impl CoreEngine {
         if stale {
             return;
         }
-        if event == OrderEvent::NeverArrived && !entry.order.cancel_wanted && !self.may_place_again(turn, id) {
+        let waits = matches!(before, Status::PendingNew | Status::InDoubt);
+        if event == OrderEvent::NeverArrived && entry.order.exchange_order_id.is_some() {
+            let (symbol, known) = (entry.order.spec.symbol, entry.order.exchange_order_id.unwrap_or_default());
+            let text = format!("order {id} was at the exchange as {known}, and now it never arrived: {reason}");
+            self.quarantine(turn, symbol, text, step);
+            return;
+        }
+        if event == OrderEvent::NeverArrived && waits && !entry.order.cancel_wanted && !self.may_place_again(turn, id) {
             self.order_event(turn, id, OrderEvent::CancelAsked, Some(reason.clone()), None, step);
         }
         self.order_event(turn, id, event, Some(reason), None, step);
