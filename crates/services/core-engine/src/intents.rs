@@ -4,7 +4,7 @@ use nightdesk_capital::DenyReason;
 use nightdesk_market::Side;
 use nightdesk_orders::{ClientOrderId, Event as OrderEvent, OrderKind, Status, TimeInForce};
 use nightdesk_shell::Turn;
-use nightdesk_units::{Money, Price, Qty, Symbol};
+use nightdesk_units::{Money, Price, Qty, Symbol, Timestamp};
 use nightdesk_wire::{AllocationAnswer, AllocationRequest, CancelIntent, Intent, Message, Queue, Verdict};
 
 use crate::effect::{Effect, Pending};
@@ -72,8 +72,7 @@ impl CoreEngine {
         let waiting = self.durable.active_orders().filter(|entry| entry.order.status == Status::Requested);
         for entry in waiting.cloned().collect::<Vec<_>>() {
             let spec = &entry.order.spec;
-            if turn.now.since(spec.created_at) > self.config.max_intent_age {
-                let reason = "too old when the exchange's view was known".to_owned();
+            if let Err(reason) = self.check_age(turn, spec.created_at) {
                 self.abandon(turn, spec.client_order_id, reason, step);
                 self.settle(turn, spec.client_order_id, step);
             } else {
@@ -111,10 +110,10 @@ impl CoreEngine {
         if entry.order.status != Status::Requested {
             return;
         }
-        let symbol = entry.order.spec.symbol;
+        let (symbol, decided_at) = (entry.order.spec.symbol, entry.order.spec.created_at);
         match answer.verdict {
-            // The world may have changed while capital-manager thought.
-            Verdict::Granted => match self.may_add_risk(turn, symbol) {
+            // The world may have changed while capital-manager thought, or was away.
+            Verdict::Granted => match self.check_age(turn, decided_at).and_then(|()| self.may_add_risk(turn, symbol)) {
                 Ok(()) => self.order_event(turn, id, OrderEvent::Granted, None, None, step),
                 Err(reason) => {
                     self.abandon(turn, id, reason, step);
@@ -154,10 +153,7 @@ impl CoreEngine {
         if known.generation != intent.generation {
             return Err(format!("decided by generation {} of the configuration, {} runs", intent.generation, known.generation));
         }
-        let age = turn.now.since(intent.decided_at);
-        if age > self.config.max_intent_age {
-            return Err(format!("decided {} ms ago, the limit is {} ms", age.as_millis(), self.config.max_intent_age.as_millis()));
-        }
+        self.check_age(turn, intent.decided_at)?;
         let instrument = self.durable.instruments.get(&symbol).ok_or("instrument not known yet")?;
         if let Some(reason) = self.durable.quarantine.get(&symbol) {
             return Err(format!("{symbol} is quarantined: {reason}"));
@@ -171,8 +167,8 @@ impl CoreEngine {
             // Before we know how things stand it waits for its grant; on the grant this is asked again.
             if self.is_ready() {
                 self.may_add_risk(turn, symbol)?;
-            } else if !self.durable.mode.permits(true) {
-                return Err(format!("trading is {}: {}", self.durable.mode.level, self.durable.mode.reason));
+            } else {
+                self.check_mode()?;
             }
         }
         let mid = self.mid(symbol).ok_or("no market price yet")?;
@@ -182,6 +178,15 @@ impl CoreEngine {
         instrument.check(intent.side, kind.price(), intent.qty, Some(mid)).map_err(|failure| failure.to_string())?;
         let worst_cost = self.config.collar.worst_cost(intent.side, &kind, intent.qty, mid).map_err(deny)?;
         Ok(Checked { kind, worst_cost })
+    }
+
+    /// The market that an old decision was made on is gone.
+    fn check_age(&self, turn: &Turn, decided_at: Timestamp) -> Result<(), String> {
+        let (age, limit) = (turn.now.since(decided_at), self.config.max_intent_age);
+        if age > limit {
+            return Err(format!("decided {} ms ago, the limit is {} ms", age.as_millis(), limit.as_millis()));
+        }
+        Ok(())
     }
 
     fn check_reduction(&self, intent: &Intent) -> Result<(), String> {
@@ -194,10 +199,20 @@ impl CoreEngine {
         Ok(())
     }
 
+    fn check_mode(&self) -> Result<(), String> {
+        let mode = &self.durable.mode;
+        match mode.permits(true) {
+            true => Ok(()),
+            false if mode.read_only => Err(format!("storage is read-only: {}", mode.reason)),
+            false => Err(format!("trading is {}: {}", mode.level, mode.reason)),
+        }
+    }
+
     /// Whether new risk may be taken in `symbol` now; if not, why.
     pub(crate) fn may_add_risk(&self, turn: &Turn, symbol: Symbol) -> Result<(), String> {
-        if !self.durable.mode.permits(true) {
-            return Err(format!("trading is {}: {}", self.durable.mode.level, self.durable.mode.reason));
+        self.check_mode()?;
+        if let Some(reason) = self.durable.quarantine.get(&symbol) {
+            return Err(format!("{symbol} is quarantined: {reason}"));
         }
         let limits = &self.config.freshness;
         let quote_at = self.quotes.get(&symbol).map(|quote| quote.at).ok_or("no quote yet")?;
