@@ -1,14 +1,13 @@
 //! Market data: book, trades, candles, tickers.
 
 use nightdesk_market::{Instrument, Interval};
-use nightdesk_matching::{DepthView, Kline, MarketTrade, Ticker};
+use nightdesk_matching::{DepthView, MarketTrade, Ticker};
 use nightdesk_units::{Decimal, Micros, Symbol, Timestamp};
 use serde_json::{Value, json};
 
 use super::{Answer, Call, wanted_symbols};
 use crate::engine::Core;
 use crate::error::ApiError;
-use crate::market::MadeUp;
 use crate::text::{self, dec};
 use crate::ws::events::{AggregateTrade, ticker_figures};
 
@@ -74,65 +73,6 @@ pub(super) fn agg_trades(core: &Core, call: &Call) -> Result<Answer, ApiError> {
         })
     };
     Ok(aggregates.iter().skip(skip).take(limit).map(one).collect::<Value>().into())
-}
-
-pub(super) fn klines(core: &Core, call: &Call, now: Timestamp) -> Result<Answer, ApiError> {
-    let symbol = call.params.symbol()?;
-    let name = call.params.need("interval")?.to_owned();
-    let limit = call.params.limit(500, 1_000)?;
-    let (start, end) = (call.params.time("startTime")?, call.params.time("endTime")?);
-    // Candles start in UTC here; a shift in whole hours only moves intervals longer than an hour.
-    call.params.ignore(&["timeZone"]);
-    call.params.finish()?;
-    let instrument = core.world.instrument(symbol)?;
-    let interval: Interval = name.parse().map_err(|_| ApiError::bad(-1120, "Invalid interval."))?;
-    let list = merged_klines(core, symbol, interval, (start, end), limit, now)?;
-    let row = |k: &Kline| {
-        let price = |ticks| text::price(instrument, ticks);
-        json!([
-            call.time(k.open_at),
-            price(k.open),
-            price(k.high),
-            price(k.low),
-            price(k.close),
-            text::qty(instrument, k.volume),
-            call.unit.last_before(k.open_at + interval.span()),
-            text::quote_amount(instrument, k.quote_volume),
-            k.trades,
-            text::qty(instrument, k.taker_buy),
-            text::quote_amount(instrument, k.taker_buy_quote),
-            "0",
-        ])
-    };
-    Ok(list.iter().map(row).collect::<Value>().into())
-}
-
-/// The market's candles, preceded by the made-up ones where there are any.
-fn merged_klines(
-    core: &Core,
-    symbol: Symbol,
-    interval: Interval,
-    (start, end): (Option<Timestamp>, Option<Timestamp>),
-    limit: usize,
-    now: Timestamp,
-) -> Result<Vec<Kline>, ApiError> {
-    let span = interval.span();
-    // Binance gives the first `limit` after a start, else the last `limit` before the end.
-    let real = core.world.venue.klines(symbol, interval, start, end, limit, now)?;
-    let Some(made_up) = core.made_up.get(&symbol) else { return Ok(real) };
-    let first_real = real.first().map_or(interval.open_of(now) + span, |k| k.open_at);
-    let to = end.map_or(first_real, |end| first_real.min(end + Micros(1)));
-    let mut list = match start {
-        Some(start) => {
-            let start = interval.open_of(start.max(MadeUp::FIRST) + Micros(span.0 - 1));
-            let window_end = start + Micros(span.0.saturating_mul(i64::try_from(limit).unwrap_or(1_000)));
-            made_up.klines(interval, start, to.min(window_end), limit)
-        }
-        None => made_up.klines(interval, MadeUp::FIRST, to, limit.saturating_sub(real.len())),
-    };
-    list.extend(real);
-    list.truncate(limit);
-    Ok(list)
 }
 
 pub(super) fn average(core: &Core, call: &Call, now: Timestamp) -> Result<Answer, ApiError> {
@@ -205,18 +145,7 @@ fn narrowed(core: &Core, symbol: Symbol, day: &Ticker, from: Timestamp, now: Tim
     let minutes = core.world.venue.klines(symbol, Interval::ONE_MINUTE, Some(from), None, 11_000, now)?;
     let Some(first) = minutes.first() else { return Ok(*day) };
     let mut window = *first;
-    for minute in minutes.iter().skip(1) {
-        window.high = window.high.max(minute.high);
-        window.low = window.low.min(minute.low);
-        window.close = minute.close;
-        window.volume.0 += minute.volume.0;
-        window.quote_volume += minute.quote_volume;
-        if minute.trades > 0 {
-            window.first_id = if window.trades == 0 { minute.first_id } else { window.first_id };
-            window.last_id = minute.last_id;
-            window.trades += minute.trades;
-        }
-    }
+    minutes.iter().skip(1).for_each(|minute| super::klines::add(&mut window, minute));
     Ok(Ticker { open_at: from, close_at: now, window, ..*day })
 }
 

@@ -2,6 +2,7 @@
 
 mod account;
 mod general;
+mod klines;
 pub(crate) mod market;
 mod orders;
 mod wallet;
@@ -77,7 +78,7 @@ pub(crate) fn answer(core: &mut Core, call: &Call, now: Timestamp) -> Result<Ans
         Endpoint::Trades => market::trades(core, call, false),
         Endpoint::HistoricalTrades => market::trades(core, call, true),
         Endpoint::AggTrades => market::agg_trades(core, call),
-        Endpoint::Klines => market::klines(core, call, now),
+        Endpoint::Klines => klines::klines(core, call, now),
         Endpoint::AvgPrice => market::average(core, call, now),
         Endpoint::Ticker24h => market::ticker(core, call, now, market::TickerKind::Day),
         Endpoint::TickerDay => market::ticker(core, call, now, market::TickerKind::TradingDay),

@@ -70,6 +70,11 @@ fn request(core: &Core, params: &Params) -> Result<(OrderRequest, Detail), ApiEr
 
 fn kind(params: &Params) -> Result<RequestKind, ApiError> {
     let kind = params.need("type")?.to_owned();
+    if ["STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT"].contains(&kind.as_str()) {
+        let name = kind.to_ascii_lowercase().replace('_', " ");
+        let name = name[..1].to_ascii_uppercase() + &name[1..];
+        return Err(ApiError::bad(-1013, format!("{name} orders are not supported for this symbol.")));
+    }
     let tif = match params.text("timeInForce")? {
         None => None,
         Some("GTC") => Some(TimeInForce::Gtc),
@@ -115,11 +120,6 @@ fn kind(params: &Params) -> Result<RequestKind, ApiError> {
                     Err(ApiError::bad(-1102, msg))
                 }
             }
-        }
-        "STOP_LOSS" | "STOP_LOSS_LIMIT" | "TAKE_PROFIT" | "TAKE_PROFIT_LIMIT" => {
-            let name = kind.to_ascii_lowercase().replace('_', " ");
-            let name = name[..1].to_ascii_uppercase() + &name[1..];
-            Err(ApiError::bad(-1013, format!("{name} orders are not supported for this symbol.")))
         }
         _ => Err(ApiError::bad(-1116, "Invalid orderType.")),
     }

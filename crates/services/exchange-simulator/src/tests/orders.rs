@@ -79,7 +79,8 @@ async fn bad_orders_have_the_exchanges_codes() {
         ("symbol=BTCUSDT&side=BUY&type=MARKET&quantity=1&timeInForce=GTC".to_owned(), -1106),
         ("symbol=BTCUSDT&side=BUY&type=MARKET".to_owned(), -1102),
         ("symbol=BTCUSDT&side=SELL&type=LIMIT_MAKER&quantity=0.001&price=50000".to_owned(), -2010),
-        ("symbol=BTCUSDT&side=SELL&type=STOP_LOSS&quantity=0.001&stopPrice=50000".to_owned(), -1106),
+        ("symbol=BTCUSDT&side=SELL&type=STOP_LOSS&quantity=0.001&stopPrice=50000".to_owned(), -1013),
+        (format!("{limit}&timeInForce=GTC&quantity=0.001&price=50000&stopPrice=1"), -1106),
     ] {
         let reply = place(&exchange, &query).await;
         assert_eq!((reply.status, reply.code()), (400, code), "{query}: {}", reply.body);

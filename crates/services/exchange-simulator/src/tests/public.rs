@@ -107,6 +107,8 @@ async fn candles_reach_back_before_the_market_began_and_are_continuous() {
     let opens: Vec<i64> = rows.as_array().unwrap().iter().map(|row| row[0].as_i64().unwrap()).collect();
     assert_eq!(opens.len(), 1_000);
     assert!(opens.windows(2).all(|pair| pair[1] - pair[0] == 300_000));
+    let months = exchange.get("/api/v3/klines", "symbol=BTCUSDT&interval=1M&limit=13").await.good();
+    assert_eq!(months.as_array().unwrap().len(), 13);
     let from = opens[10];
     let query = format!("symbol=BTCUSDT&interval=5m&startTime={from}&limit=7");
     let page = exchange.get("/api/v3/klines", &query).await.good();
