@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::verify::{Report, verify};
 
 /// How long orders under way may take to settle at the end.
-const SETTLE: Duration = Duration::from_secs(4);
+const SETTLE: Duration = Duration::from_secs(7);
 
 /// Gathers figures while the services stop; clones share it.
 #[derive(Clone)]
