@@ -94,11 +94,6 @@ impl BusState {
         }
         self.subscribers.retain(|subscriber| !Arc::ptr_eq(&subscriber.life, life));
     }
-
-    /// Messages that have not been acknowledged.
-    pub(crate) fn backlog(&self) -> usize {
-        self.queues.values().map(|queue| queue.waiting.len() + queue.unacked.len()).sum()
-    }
 }
 
 /// What becomes of a message.

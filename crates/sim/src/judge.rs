@@ -65,6 +65,17 @@ struct FillBody {
     fill: Fill,
 }
 
+/// The part of a journaled valuation that is judged.
+#[derive(Deserialize)]
+struct EquityFact {
+    equity: EquityBody,
+}
+
+#[derive(Deserialize)]
+struct EquityBody {
+    equity: Money,
+}
+
 impl Judge {
     pub(crate) fn new(rules: CapitalRules) -> Self {
         Self {
@@ -235,7 +246,37 @@ impl World {
             let verdict = self.judge.applied(batch);
             self.verdict(verdict);
             self.judge_quarantine(batch);
+            self.judge_value(batch);
         }
+    }
+
+    /// What the books say the account is worth is what it is worth: limits on losses rest on it. Prices may have moved
+    /// since core-engine last heard of them, by a few per cent at the very most.
+    fn judge_value(&mut self, batch: &Batch) {
+        for row in batch.journal.iter().filter(|row| row.kind == "equity") {
+            let told = serde_json::from_str::<EquityFact>(&row.body).map(|fact| fact.equity.equity.get());
+            let worth = self.worth();
+            let near = told.as_ref().is_ok_and(|told| (told - worth).abs() < worth * Decimal::new(8, 2));
+            if !near {
+                self.violate(format!("the books value the account at {told:?}, it is worth {worth}"));
+            }
+        }
+    }
+
+    /// What our account is worth at the market's middle.
+    fn worth(&self) -> Decimal {
+        let venue = &self.exchange.venue;
+        let mut worth = Decimal::ZERO;
+        for balance in venue.balances(ACCOUNT).unwrap_or_default() {
+            let total = balance.free.get() + balance.locked.get();
+            let instrument = venue.config().instruments.iter().find(|instrument| instrument.base == balance.asset);
+            let price = instrument.map_or(Decimal::ONE, |instrument| {
+                let last = venue.last_price(instrument.symbol).ok().flatten().unwrap_or_default();
+                instrument.price(last).get()
+            });
+            worth += total * price;
+        }
+        worth
     }
 
     /// Nothing that happens here is beyond knowing, so nothing may be given up.

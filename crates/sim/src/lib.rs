@@ -6,8 +6,11 @@
 //! It does not cover adapters: those have contract suites and real faults.
 
 mod agenda;
+mod bugs;
 mod bus;
+mod campaign;
 mod chance;
+mod cli;
 mod coverage;
 mod emergency;
 mod exchange;
@@ -17,6 +20,7 @@ mod fuzzer;
 mod house;
 mod judge;
 mod life;
+mod logs;
 mod operator;
 mod run;
 mod settled;
@@ -26,5 +30,8 @@ mod store;
 mod trace;
 mod world;
 
+pub use bugs::{BUGS, Bug, find, plant};
+pub use campaign::{Campaign, Summary};
+pub use cli::main;
 pub use coverage::Coverage;
 pub use run::{Options, Outcome, run};

@@ -64,7 +64,44 @@ pub(crate) fn differences(world: &World) -> Vec<String> {
     orders(world, &mut found);
     fills(world, &mut found);
     holdings(world, &mut found);
+    intents(world, &mut found);
+    allocations(world, &mut found);
     found
+}
+
+/// What the workers believe of their decisions is what core-engine's book says.
+fn intents(world: &World, found: &mut Vec<String>) {
+    let rows = table(world, CORE, &nightdesk_core_engine::SCHEMA, "orders");
+    let orders: BTreeMap<&str, &Vec<Value>> = rows.iter().map(|row| (text(row, 1), row)).collect();
+    for who in FIRST_WORKER..world.stores.len() {
+        for row in table(world, who, &nightdesk_strategy_worker::SCHEMA, "intents") {
+            let intent = text(&row, 0);
+            match orders.get(intent) {
+                None => found.push(format!("intent {intent} of {} was never taken up", name_of(who))),
+                Some(order) if (text(order, 7), text(order, 8)) != (text(&row, 5), text(&row, 6)) => {
+                    let book = (text(order, 7), text(order, 8));
+                    found.push(format!("{} believes {row:?}, the book says {book:?}", name_of(who)));
+                }
+                Some(_) => {}
+            }
+        }
+    }
+}
+
+/// I5: no capital is set aside for an order that is over, and what a grant was used for is what its order spent.
+fn allocations(world: &World, found: &mut Vec<String>) {
+    let rows = table(world, CORE, &nightdesk_core_engine::SCHEMA, "orders");
+    let orders: BTreeMap<&str, &Vec<Value>> = rows.iter().map(|row| (text(row, 1), row)).collect();
+    for row in table(world, CAPITAL, &nightdesk_capital_manager::SCHEMA, "allocations") {
+        let (intent, used, standing) = (text(&row, 0), text(&row, 4), text(&row, 5));
+        let spent = orders.get(intent).map_or("0", |order| text(order, 9));
+        let same = used.parse::<Decimal>().ok() == spent.parse::<Decimal>().ok();
+        if matches!(standing, "granted" | "adopted") {
+            found.push(format!("I5: capital is set aside for {intent}, which is over"));
+        } else if !same && standing != "denied" {
+            found.push(format!("I5: {intent} used {used} of its grant and spent {spent}"));
+        }
+    }
 }
 
 fn orders(world: &World, found: &mut Vec<String>) {

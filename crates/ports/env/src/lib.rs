@@ -3,6 +3,7 @@
 //! Services take time and chance only from here, so that the simulator can hand them virtual time and one seed.
 
 mod activity;
+mod planted;
 mod seeded;
 #[cfg(test)]
 mod test_waker;
@@ -14,6 +15,9 @@ use futures_util::future::BoxFuture;
 use nightdesk_units::Timestamp;
 
 pub use activity::ActivityCounter;
+#[cfg(feature = "planted-bugs")]
+pub use planted::plant;
+pub use planted::planted;
 pub use seeded::SeededEntropy;
 pub use virtual_clock::VirtualClock;
 

@@ -6,7 +6,7 @@ use futures_util::future::{BoxFuture, FutureExt, pending};
 use futures_util::select_biased;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use nightdesk_bus::{Bus, BusError, Consumer, Delivery, MarketStream};
-use nightdesk_env::{Busy, Env};
+use nightdesk_env::{Busy, Env, planted};
 use nightdesk_platform::EmergencyJournal;
 use nightdesk_store::{Batch, JournalRow, OutboxRow, Snapshot, Store, StoreError};
 use nightdesk_units::{Micros, Timestamp};
@@ -156,8 +156,14 @@ impl<S: Service + Send> Shell<S> {
     /// A store that cannot be read, or a state that cannot be restored.
     pub async fn start(mut service: S, ports: Ports<S>) -> Result<Self, ShellError> {
         let name = service.name().to_owned();
-        let recovered =
+        let mut recovered =
             ports.store.recover().await.map_err(|source| ShellError::Store { service: name.clone(), source })?;
+        if planted("outbox-not-republished") {
+            recovered.outbox.clear();
+        }
+        if planted("numbers-start-again") {
+            recovered.cursors.clear();
+        }
         let snapshot = recovered.snapshot.as_ref();
         let snapshot_version = snapshot.map_or(0, |snapshot| snapshot.version);
         let version = recovered.tail.last().map_or(snapshot_version, |row| row.version);
@@ -350,6 +356,9 @@ impl<S: Service + Send> Shell<S> {
         if intake.woken {
             self.service.handle(&turn, Input::Wakeup, &mut step);
         }
+        if planted("ack-before-commit") {
+            self.acknowledge(std::mem::take(&mut acks));
+        }
         self.finish(turn, &mut step).await?;
         step.clear();
         self.step = step;
@@ -373,7 +382,10 @@ impl<S: Service + Send> Shell<S> {
     /// Commits what the turn changed, then lets it out.
     async fn finish(&mut self, turn: Turn, step: &mut Step<S::Effect>) -> Result<(), ShellError> {
         let mut batch = Batch::default();
-        let numbers = self.fill(turn, step, &mut batch);
+        let mut numbers = self.fill(turn, step, &mut batch);
+        if planted("effect-before-commit") {
+            self.release(step, std::mem::take(&mut numbers));
+        }
         if self.outbox.has_news() && self.news_since.is_none() {
             self.news_since = Some(turn.now);
         }
@@ -433,6 +445,7 @@ impl<S: Service + Send> Shell<S> {
         loop {
             match self.ports.store.commit(batch.clone()).await {
                 Ok(()) => break,
+                Err(_) if planted("refused-commit-believed") => break,
                 Err(error @ (StoreError::Full { .. } | StoreError::Unavailable { .. })) => {
                     if !failed {
                         tracing::error!(%error, service = self.service.name(), "no writes: no new risk, exits still work");

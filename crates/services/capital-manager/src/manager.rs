@@ -6,6 +6,7 @@ use std::convert::Infallible;
 use nightdesk_capital::{
     Answer, CapitalKpis, CapitalRecord, CapitalRules, Percent, Performance, Request, StrategyKpis,
 };
+use nightdesk_env::planted;
 use nightdesk_shell::{Input, RestoreError, Service, Step, Turn};
 use nightdesk_store::{JournalRow, Row};
 use nightdesk_units::{InstanceId, Micros, Money, Timestamp};
@@ -134,6 +135,7 @@ impl CapitalManager {
             let record = match settled.over {
                 true if used.is_zero() => Ok(book.release(intent)),
                 true => book.settle(intent, used, holding.version),
+                false if planted("grant-released-early") => book.settle(intent, used, holding.version),
                 false => book.used(intent, used, holding.version),
             };
             match record {

@@ -1,6 +1,7 @@
 //! From a strategy's decision to an order that may be sent.
 
 use nightdesk_capital::DenyReason;
+use nightdesk_env::planted;
 use nightdesk_market::Side;
 use nightdesk_orders::{ClientOrderId, Event as OrderEvent, OrderKind, Status, TimeInForce};
 use nightdesk_shell::Turn;
@@ -120,6 +121,9 @@ impl CoreEngine {
                     self.settle(turn, id, step);
                 }
             },
+            Verdict::Denied(_) if planted("denial-ignored") => {
+                self.order_event(turn, id, OrderEvent::Granted, None, None, step);
+            }
             Verdict::Denied(reason) => self.abandon(turn, id, reason, step),
         }
     }
@@ -134,6 +138,9 @@ impl CoreEngine {
     pub(crate) fn cancel_order(&mut self, turn: &Turn, id: ClientOrderId, by: &str, step: &mut Out) {
         let Some(status) = self.durable.orders.get(&id).map(|entry| entry.order.status) else { return };
         if status.is_final() || status == Status::PendingCancel {
+            return;
+        }
+        if planted("cancel-forgotten-in-doubt") && status == Status::InDoubt {
             return;
         }
         let reason = Some(format!("cancelled by {by}"));
@@ -193,7 +200,7 @@ impl CoreEngine {
         let held = self.durable.held(intent.instance, intent.symbol);
         let open = self.durable.open_reductions(intent.instance, intent.symbol);
         let free = held.sub(open).unwrap_or(Qty::ZERO);
-        if intent.qty > free {
+        if intent.qty > free && !planted("reduction-unbounded") {
             return Err(format!("sells {} of {held} held, of which {open} is being sold already", intent.qty));
         }
         Ok(())

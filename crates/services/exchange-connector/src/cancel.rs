@@ -1,5 +1,6 @@
 //! Cancelling: safe to repeat, and never overtaken by the placement it is about.
 
+use nightdesk_env::planted;
 use nightdesk_exchange::ExchangeError;
 use nightdesk_orders::{ClientOrderId, ExecutionReport};
 use nightdesk_shell::Turn;
@@ -14,6 +15,10 @@ impl ExchangeConnector {
     pub(crate) fn cancel(&mut self, turn: &Turn, command: Command, step: &mut Out) {
         let id = command.order.client_order_id;
         let Some(known) = self.durable.attempts.get(&id) else {
+            if planted("tombstone-forgotten") {
+                let kind = OutcomeKind::NeverArrived { proof: "planted".to_owned() };
+                return Self::tell(turn, id, command.attempt, kind, step);
+            }
             self.refuse(turn, command, "cancelled before it was sent", step);
             return;
         };
@@ -61,6 +66,10 @@ impl ExchangeConnector {
         match result {
             Ok(report) => self.known(turn, report, Vec::new(), step),
             // Nothing to cancel: over, or not there yet. The answer to a question tells which.
+            Err(ExchangeError::Rejected { .. }) if planted("cancel-refused-is-gone") => {
+                let attempt = self.durable.attempts.get(&id).map_or(1, |known| known.command.attempt);
+                self.absent(turn, id, attempt, "planted", step);
+            }
             Err(ExchangeError::Rejected { .. }) => self.cancel_refused(turn, id, step),
             Err(ExchangeError::Retry { after, .. }) => {
                 self.hold(turn, after);

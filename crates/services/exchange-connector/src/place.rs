@@ -1,5 +1,6 @@
 //! Placing: at most once.
 
+use nightdesk_env::planted;
 use nightdesk_exchange::{ClockOffset, ExchangeError, Placed, Purpose, Window};
 use nightdesk_orders::{ClientOrderId, ExecutionReport, Fill};
 use nightdesk_shell::{Service, Turn};
@@ -137,12 +138,14 @@ impl ExchangeConnector {
         }
         let Some(live) = self.live.get_mut(&id) else { return };
         let (Some(command), false) = (live.waiting.take(), live.seen) else { return };
-        if !self.permits(&command) {
+        if !self.permits(&command) && !planted("halt-spares-waiting") {
             self.refuse(turn, command, "held back: trading was halted while it waited", step);
             return;
         }
         let window = Window { timestamp: turn.now + offset.offset, recv_window: self.config.recv_window };
-        self.record(turn, &Fact::Attempted { command, window }, step);
+        if !planted("attempt-not-recorded") {
+            self.record(turn, &Fact::Attempted { command, window }, step);
+        }
         self.live.entry(id).or_default().placing = true;
         step.act(Effect::Place { order: command.order, attempt: command.attempt, window });
     }
@@ -174,6 +177,9 @@ impl ExchangeConnector {
             Err(ExchangeError::Rejected { code: -2010, reason }) if reason.contains("Duplicate") => {
                 self.doubt(turn, id, attempt, reason, step);
             }
+            Err(ExchangeError::InDoubt { .. }) if planted("doubt-is-absence") => {
+                self.absent(turn, id, attempt, "planted", step);
+            }
             Err(ExchangeError::Rejected { code, reason }) => {
                 self.record(turn, &Fact::Rejected { id, code, reason: reason.clone() }, step);
                 Self::tell(turn, id, attempt, OutcomeKind::Rejected { code, reason }, step);
@@ -196,6 +202,12 @@ impl ExchangeConnector {
         let live = self.live.entry(id).or_default();
         live.doubt_since.get_or_insert(turn.now);
         self.gauges.update(|figures| figures.in_doubt += 1);
+        if planted("resend-on-timeout")
+            && let Some(command) = self.durable.attempts.get(&id).map(|known| known.command)
+        {
+            live.waiting = Some(command);
+            return step.act(Effect::Admit { id, purpose: Purpose::Place });
+        }
         Self::tell(turn, id, attempt, OutcomeKind::InDoubt { reason }, step);
         self.ask(turn, id, step);
     }
@@ -270,7 +282,7 @@ impl ExchangeConnector {
 
     /// Takes up a mode; what waits and adds risk is held back for good, what has left is named.
     pub(crate) fn set_mode(&mut self, turn: &Turn, mode: nightdesk_capital::Mode, step: &mut Out) {
-        if self.durable.mode.as_ref().is_some_and(|known| known.version > mode.version) {
+        if self.durable.mode.as_ref().is_some_and(|known| known.version > mode.version) && !planted("old-mode-obeyed") {
             return;
         }
         let version = mode.version;
@@ -280,13 +292,13 @@ impl ExchangeConnector {
             self.record(turn, &Fact::Mode(mode), step);
         }
         let mut in_flight = Vec::new();
-        if !permits {
+        if !permits && !planted("halt-spares-waiting") {
             let waiting: Vec<Command> =
                 self.live.values_mut().filter_map(|live| live.waiting.take_if(|command| !command.reduces)).collect();
             for command in waiting {
                 self.refuse(turn, command, "held back: trading was halted while it waited", step);
             }
-            in_flight = self.in_flight();
+            in_flight = if planted("in-flight-not-named") { Vec::new() } else { self.in_flight() };
         }
         step.send(Queue::CORE, Message::ModeEffective { version, in_flight });
     }

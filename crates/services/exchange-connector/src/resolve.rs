@@ -1,5 +1,6 @@
 //! Doubt and its end: ask at once, and count an absence as proof only when the request can no longer arrive.
 
+use nightdesk_env::planted;
 use nightdesk_exchange::ExchangeError;
 use nightdesk_orders::{ClientOrderId, ExecutionReport, Fill};
 use nightdesk_shell::Turn;
@@ -108,7 +109,7 @@ impl ExchangeConnector {
             return;
         }
         let end = known.window.map_or(Timestamp::default(), |window| window.end()) + self.config.clock_margin;
-        if asked_at > end {
+        if asked_at > end || planted("absence-believed-early") {
             let proof = format!("no such order, asked at {asked_at}, {} after its window", asked_at.since(end));
             self.absent(turn, id, attempt, &proof, step);
             return;
