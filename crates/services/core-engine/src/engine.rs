@@ -1,6 +1,8 @@
 //! The service: who gets which input.
 
 use std::collections::{BTreeMap, BTreeSet};
+use nightdesk_capital::Level;
+use nightdesk_env::planted;
 use nightdesk_exchange::{ExchangeEvent, NewOrder, Stream};
 use nightdesk_market::{MarketEvent, Quote};
 use nightdesk_orders::{ClientOrderId, Effect as OrderEffect, Event as OrderEvent, Status};
@@ -41,8 +43,14 @@ pub struct CoreEngine {
     pub(crate) user: Option<(bool, Timestamp)>,
     pub(crate) reconciler: Reconciler,
     pub(crate) pending_mode: Option<PendingMode>,
+    /// The newest mode that the connector has confirmed since this start.
+    pub(crate) effective: Option<u64>,
     /// What was done while the store took no writes; journaled when it does.
     pub(crate) emergencies: Vec<Request>,
+    /// The mode as acknowledged while the store took no writes.
+    pub(crate) emergency_mode: Option<nightdesk_capital::Mode>,
+    /// What effects found out while the store took no writes: at most one event each.
+    pub(crate) deferred: Vec<Event>,
     pub(crate) liquidate_at: Option<Timestamp>,
     due: BTreeMap<ClientOrderId, Due>,
     due_order: BTreeSet<(Timestamp, ClientOrderId)>,
@@ -62,7 +70,10 @@ impl CoreEngine {
             user: None,
             reconciler: Reconciler::default(),
             pending_mode: None,
+            effective: None,
             emergencies: Vec::new(),
+            emergency_mode: None,
+            deferred: Vec::new(),
             liquidate_at: None,
             due: BTreeMap::new(),
             due_order: BTreeSet::new(),
@@ -204,6 +215,9 @@ impl CoreEngine {
     }
 
     fn overdue(&mut self, turn: &Turn, step: &mut Out) {
+        if planted("silence-accepted") {
+            self.due_order.clear();
+        }
         while let Some((at, id)) = self.due_order.first().copied().filter(|(at, _)| *at <= turn.now) {
             self.due_order.remove(&(at, id));
             let Some(entry) = self.durable.orders.get(&id) else { continue };
@@ -256,6 +270,9 @@ impl CoreEngine {
                 self.record(&fact, turn, step);
             }
         }
+        // The mode may have been written while nothing ran, and a liquidation is not over because we were.
+        self.cancel_risk(turn, step);
+        self.liquidate_at = (self.durable.mode.level == Level::Liquidating).then_some(turn.now);
         let open: Vec<ClientOrderId> = self.durable.active.iter().copied().collect();
         for id in open {
             self.resume_order(turn, id, step);
@@ -340,17 +357,10 @@ impl CoreEngine {
         }
     }
 
-    fn event(&mut self, turn: &Turn, event: Event, step: &mut Out) {
+    pub(crate) fn event(&mut self, turn: &Turn, event: Event, step: &mut Out) {
         match event {
             Event::Request(request, reply) => self.request(turn, request, reply, step),
-            Event::Emergencies(records) => {
-                let count = records.len();
-                for record in records {
-                    let fact = Fact::Emergency { kind: record.kind, body: record.body, at: record.at };
-                    self.record(&fact, turn, step);
-                }
-                step.act(Effect::Merged(count));
-            }
+            Event::Emergencies(records) => self.merge_emergencies(turn, records, step),
             Event::Recalled(pending, entry) => {
                 // What has happened meanwhile is newer than what the store said.
                 let forgotten = |entry: &Box<Entry>| !self.durable.orders.contains_key(&entry.order.spec.client_order_id);
@@ -409,6 +419,11 @@ impl Service for CoreEngine {
     }
 
     fn snapshot(&self) -> String {
+        if planted("snapshot-skips-state") {
+            let mut durable = self.durable.clone();
+            durable.active.clear();
+            return serde_json::to_string(&durable).unwrap_or_default();
+        }
         serde_json::to_string(&self.durable).unwrap_or_default()
     }
 
@@ -439,16 +454,18 @@ impl Service for CoreEngine {
 
     fn next_wakeup(&self) -> Option<Timestamp> {
         let due = self.due_order.first().map(|(at, _)| *at);
-        let catch_up = (!self.emergencies.is_empty()).then(Timestamp::default);
+        let catch_up = (!self.emergencies.is_empty() || !self.deferred.is_empty()).then(Timestamp::default);
         [catch_up, due, self.reconciler.next_wakeup(), self.mode_wakeup()].into_iter().flatten().min()
     }
 
     fn emergency(&mut self, turn: &Turn, input: Input<Event>, step: &mut Out) {
-        if let Input::Event(Event::Request(request, reply)) = input {
-            self.emergency_request(turn, request, reply, step);
+        match input {
+            Input::Event(Event::Request(request, reply)) => self.emergency_request(turn, request, reply, step),
+            // What an effect has found out waits for the store.
+            Input::Event(event) => self.deferred.push(event),
+            _ => {}
         }
     }
-
 }
 
 /// The projection rows that a journal leads to, for whoever checks a store against it. Later rows replace earlier ones

@@ -1,11 +1,13 @@
 //! Halts, liquidation, resuming, and what operators ask for.
 
 use nightdesk_capital::{Level, Mode};
+use nightdesk_env::planted;
 use nightdesk_market::Side;
 use nightdesk_orders::{ClientOrderId, IntentId, OrderKind};
+use nightdesk_platform::EmergencyRecord;
 use nightdesk_shell::Turn;
-use nightdesk_units::{Micros, Timestamp};
-use nightdesk_wire::{Intent, Message, Queue, StrategyControl};
+use nightdesk_units::{InstanceId, Micros, Symbol, Timestamp};
+use nightdesk_wire::{Command, Intent, Message, Queue, StrategyControl};
 
 use crate::effect::{Effect, Reply, Request, Response};
 use crate::engine::{CoreEngine, Out};
@@ -93,24 +95,17 @@ impl CoreEngine {
 
     fn change_mode(&mut self, turn: &Turn, next: Option<Mode>, reply: Reply, step: &mut Out) {
         let Some(next) = next else {
-            let mode = self.durable.mode.clone();
-            step.act(Effect::Answer(reply, Response::Mode { mode, effective: true, in_flight: Vec::new() }));
+            self.confirm_again(turn, reply, step);
             return;
         };
         let version = next.version;
         tracing::warn!(mode = %next.level, next.read_only, version, by = next.by, "mode changed: {}", next.reason);
         self.record(&Fact::Mode(next.clone()), turn, step);
         step.send(Queue::CONNECTOR_CONTROL, Message::Mode(next.clone()));
-        if !next.permits(true) {
-            let resting: Vec<ClientOrderId> = self
-                .durable
-                .active_orders()
-                .filter(|entry| !entry.reduces)
-                .map(|entry| entry.order.spec.client_order_id)
-                .collect();
-            for id in resting {
-                self.cancel_order(turn, id, "halt", step);
-            }
+        self.cancel_risk(turn, step);
+        if planted("halt-not-awaited") {
+            step.act(Effect::Answer(reply, Response::Mode { mode: next, effective: true, in_flight: Vec::new() }));
+            return;
         }
         let mut replies = vec![reply];
         if let Some(before) = self.pending_mode.take() {
@@ -119,8 +114,36 @@ impl CoreEngine {
         self.pending_mode = Some(PendingMode { version, until: turn.now + CONFIRM_WITHIN, replies });
     }
 
+    /// The very same halt again: the answer waits for the connector like the first one's, unless it has confirmed.
+    fn confirm_again(&mut self, turn: &Turn, reply: Reply, step: &mut Out) {
+        let mode = self.durable.mode.clone();
+        if self.effective >= Some(mode.version) {
+            step.act(Effect::Answer(reply, Response::Mode { mode, effective: true, in_flight: Vec::new() }));
+            return;
+        }
+        if let Some(pending) = &mut self.pending_mode {
+            pending.replies.push(reply);
+            return;
+        }
+        step.send(Queue::CONNECTOR_CONTROL, Message::Mode(mode.clone()));
+        let until = turn.now + CONFIRM_WITHIN;
+        self.pending_mode = Some(PendingMode { version: mode.version, until, replies: vec![reply] });
+    }
+
+    /// Cancels what rests at the exchange or waits and adds risk, if the mode allows no risk.
+    pub(crate) fn cancel_risk(&mut self, turn: &Turn, step: &mut Out) {
+        if self.durable.mode.permits(true) {
+            return;
+        }
+        let resting = self.durable.active_orders().filter(|entry| !entry.reduces);
+        for id in resting.map(|entry| entry.order.spec.client_order_id).collect::<Vec<_>>() {
+            self.cancel_order(turn, id, "halt", step);
+        }
+    }
+
     /// The connector acts in the mode now.
     pub(crate) fn mode_effective(&mut self, version: u64, in_flight: Vec<ClientOrderId>, step: &mut Out) {
+        self.effective = self.effective.max(Some(version));
         if self.pending_mode.as_ref().is_some_and(|pending| pending.version <= version) {
             self.answer_mode(true, &in_flight, step);
         }
@@ -155,43 +178,54 @@ impl CoreEngine {
         }
         let mut left = false;
         for (instance, symbol) in self.durable.position_keys() {
-            let (Some(known), Some(instrument)) = (self.config.instance(instance), self.durable.instruments.get(&symbol))
-            else {
-                continue;
-            };
-            let held = self.durable.held(instance, symbol);
-            let open = self.durable.open_reductions(instance, symbol);
-            let qty = instrument.qty_down(held.sub(open).unwrap_or_default());
-            let reference = self.mid(symbol).unwrap_or_default();
-            left |= open.is_positive();
-            // Below the exchange's minimum it is dust, which nobody can sell.
-            if instrument.check(Side::Sell, None, qty, Some(reference)).is_err() {
-                continue;
-            }
-            left = true;
-            let key = format!("liquidate/{}/{}", self.durable.mode.version, turn.now.0);
-            let intent = Intent {
-                intent_id: IntentId::derive(instance, known.generation, &key),
-                instance,
-                generation: known.generation,
-                key,
-                symbol,
-                side: Side::Sell,
-                kind: OrderKind::Market,
-                qty,
-                reference,
-                decided_at: turn.now,
-            };
-            self.consider(turn, intent, step);
+            left |= self.liquidate_position(turn, instance, symbol, step);
+        }
+        if !left && self.durable.portfolio.open_positions() > 0 {
+            tracing::warn!("liquidation has ended: what is left is dust, quarantined, or of an instance not configured");
         }
         left
     }
 
+    /// Sells a position; false when nothing of it can be sold any more.
+    fn liquidate_position(&mut self, turn: &Turn, instance: InstanceId, symbol: Symbol, step: &mut Out) -> bool {
+        let known = self.config.instance(instance).filter(|known| known.symbol == symbol);
+        let (Some(known), Some(instrument)) = (known, self.durable.instruments.get(&symbol)) else { return false };
+        let held = self.durable.held(instance, symbol);
+        if !held.is_positive() || self.durable.quarantine.contains_key(&symbol) {
+            return false;
+        }
+        // Without a price nobody can say what is dust.
+        let Some(reference) = self.mid(symbol) else { return true };
+        let open = self.durable.open_reductions(instance, symbol);
+        let qty = instrument.qty_down(held.sub(open).unwrap_or_default());
+        // Below the exchange's minimum it is dust, which nobody can sell.
+        if instrument.check(Side::Sell, None, qty, Some(reference)).is_err() {
+            return open.is_positive();
+        }
+        let generation = known.generation;
+        let key = format!("liquidate/{}/{symbol}/{}", self.durable.mode.version, turn.now.0);
+        let intent = Intent {
+            intent_id: IntentId::derive(instance, generation, &key),
+            instance,
+            generation,
+            key,
+            symbol,
+            side: Side::Sell,
+            kind: OrderKind::Market,
+            qty,
+            reference,
+            decided_at: turn.now,
+        };
+        self.consider(turn, intent, step);
+        true
+    }
+
     /// Serves a request while the store takes no writes: only what reduces risk.
     pub(crate) fn emergency_request(&mut self, turn: &Turn, request: Request, reply: Reply, step: &mut Out) {
+        let present = self.emergency_mode.as_ref().unwrap_or(&self.durable.mode).clone();
         let next = match &request {
-            Request::Halt { reason, by } => self.durable.mode.halt(reason, by, turn.now),
-            Request::Liquidate { reason, by } => self.durable.mode.liquidate(reason, by, turn.now),
+            Request::Halt { reason, by } => present.halt(reason, by, turn.now),
+            Request::Liquidate { reason, by } => present.liquidate(reason, by, turn.now),
             Request::Cancel { id, .. } => {
                 let found = self.emergency_cancel(turn, *id, step);
                 let response = if found { Response::Done } else { Response::NotFound(format!("no open order {id}")) };
@@ -210,7 +244,8 @@ impl CoreEngine {
                 return;
             }
         };
-        let mode = next.unwrap_or_else(|| self.durable.mode.clone());
+        let mode = next.unwrap_or(present);
+        self.emergency_mode = Some(mode.clone());
         step.record("emergency_mode", turn.now, &mode);
         step.notify(Queue::CONNECTOR_CONTROL, Message::Mode(mode.clone()));
         let resting: Vec<ClientOrderId> =
@@ -233,9 +268,52 @@ impl CoreEngine {
 
     /// Journals what was done while the store took no writes.
     pub(crate) fn catch_up(&mut self, turn: &Turn, step: &mut Out) {
+        self.emergency_mode = None;
         for request in std::mem::take(&mut self.emergencies) {
             let (reply, _) = Reply::channel();
             self.request(turn, request, reply, step);
+        }
+        for event in std::mem::take(&mut self.deferred) {
+            self.event(turn, event, step);
+        }
+    }
+
+    /// Takes up what the emergency journal holds from before this start: a halt that was acknowledged holds, also when the
+    /// process died before the store worked again.
+    pub(crate) fn merge_emergencies(&mut self, turn: &Turn, records: Vec<EmergencyRecord>, step: &mut Out) {
+        let count = records.len();
+        for EmergencyRecord { at, kind, body } in records {
+            self.record(&Fact::Emergency { kind: kind.clone(), body: body.clone(), at }, turn, step);
+            match kind.as_str() {
+                "emergency_mode" => self.merge_mode(turn, &body, step),
+                "emergency_cancel" => {
+                    let command: Option<Command> = serde_json::from_str(&body).ok();
+                    if let Some(command) = command {
+                        self.cancel_order(turn, command.order.client_order_id, "operator", step);
+                    }
+                }
+                _ => {}
+            }
+        }
+        step.act(Effect::Merged(count));
+    }
+
+    /// A restriction that was recorded without the store, unless it has been journaled since.
+    fn merge_mode(&mut self, turn: &Turn, body: &str, step: &mut Out) {
+        let Ok(told) = serde_json::from_str::<Mode>(body) else { return };
+        let mode = &self.durable.mode;
+        if told.version <= mode.version {
+            return;
+        }
+        let next = match told.level {
+            Level::Normal => None,
+            Level::Halted => mode.halt(&told.reason, &told.by, turn.now),
+            Level::Liquidating => mode.liquidate(&told.reason, &told.by, turn.now),
+        };
+        if next.is_some() {
+            let (reply, _) = Reply::channel();
+            self.change_mode(turn, next, reply, step);
+            self.liquidate_at = (told.level == Level::Liquidating).then_some(turn.now);
         }
     }
 }

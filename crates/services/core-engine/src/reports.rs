@@ -1,5 +1,7 @@
 //! What the exchange says about orders, applied once.
 
+use nightdesk_env::planted;
+use nightdesk_capital::Level;
 use nightdesk_orders::{ClientOrderId, Event as OrderEvent, ExchangeStatus, ExecutionReport, Fill, Status};
 use nightdesk_shell::Turn;
 use nightdesk_wire::{AllocationSettled, Message, Outcome, OutcomeKind, Queue};
@@ -95,9 +97,13 @@ impl CoreEngine {
     /// Applies an execution, once; true when it was new.
     fn fill(&mut self, turn: &Turn, id: ClientOrderId, fill: Fill, step: &mut Out) -> bool {
         let Some(entry) = self.durable.orders.get(&id) else { return false };
-        if entry.fills.contains(&fill.trade_id) {
+        if entry.fills.contains(&fill.trade_id) && !planted("fill-applied-twice") {
             return false;
         }
+        if planted("late-fill-dropped") && entry.order.status.is_final() {
+            return false;
+        }
+        let fill = Fill { fee: if planted("fee-forgotten") { nightdesk_units::Qty::ZERO } else { fill.fee }, ..fill };
         let mut after = entry.order;
         let quote = fill.price.notional(fill.qty).unwrap_or_default();
         if let Err(refused) = after.apply(OrderEvent::Fill { qty: fill.qty, quote }) {
@@ -109,6 +115,10 @@ impl CoreEngine {
         }
         self.record(&Fact::Fill { id, fill }, turn, step);
         self.reconciler.balances_moved();
+        if self.durable.mode.level == Level::Liquidating {
+            // A purchase that was under way: it is to be sold too.
+            self.liquidate_at.get_or_insert(turn.now);
+        }
         true
     }
 
@@ -173,6 +183,9 @@ impl CoreEngine {
             Some((instance, _)) => {
                 tracing::warn!(order.id = %report.client_order_id, "order of ours found at the exchange, adopted");
                 self.record(&Fact::Adopted { report: *report, instance, at: turn.now }, turn, step);
+                if !report.status.is_final() {
+                    self.cancel_risk(turn, step);
+                }
                 true
             }
             None => {
