@@ -143,7 +143,7 @@ impl CoreEngine {
                 }
                 match effect {
                     Some(OrderEffect::Drive) => self.drive(turn, id, !changed, step),
-                    Some(OrderEffect::FetchFills) => self.fetch_fills(turn, id, step),
+                    Some(OrderEffect::FetchFills) => self.fetch_fills(turn, id, 0, step),
                     Some(OrderEffect::Settle) | None => {}
                 }
                 self.watch(turn, id, event == OrderEvent::AnswerOverdue);
@@ -179,7 +179,8 @@ impl CoreEngine {
         }
     }
 
-    fn fetch_fills(&mut self, turn: &Turn, id: ClientOrderId, step: &mut Out) {
+    /// Asks for executions that are missing, for the `times` + first time.
+    fn fetch_fills(&mut self, turn: &Turn, id: ClientOrderId, times: u32, step: &mut Out) {
         let Some(entry) = self.durable.orders.get(&id) else { return };
         let resolve = Resolve {
             symbol: entry.order.spec.symbol,
@@ -187,7 +188,13 @@ impl CoreEngine {
             exchange_order_id: entry.order.exchange_order_id,
         };
         step.notify(Queue::CONNECTOR, Message::Resolve(resolve));
-        self.set_due(id, Some(turn.now + self.config.answer_timeout), 0);
+        self.set_due(id, Some(turn.now + self.silence(times)), times);
+    }
+
+    /// How long nothing may be heard after `times` reminders.
+    fn silence(&self, times: u32) -> Micros {
+        let timeout = self.config.answer_timeout;
+        Micros((timeout.0 << times.min(4)).min(LONGEST_SILENCE.0.max(timeout.0)))
     }
 
     /// Plans the moment at which the order's silence becomes too long.
@@ -200,8 +207,7 @@ impl CoreEngine {
             return;
         }
         let times = if overdue { self.due.get(&id).map_or(1, |due| due.times.saturating_add(1)) } else { 0 };
-        let silence = (self.config.answer_timeout.0 << times.min(4)).min(LONGEST_SILENCE.0.max(self.config.answer_timeout.0));
-        self.set_due(id, Some(turn.now + Micros(silence)), times);
+        self.set_due(id, Some(turn.now + self.silence(times)), times);
     }
 
     fn set_due(&mut self, id: ClientOrderId, at: Option<Timestamp>, times: u32) {
@@ -222,7 +228,8 @@ impl CoreEngine {
             self.due_order.remove(&(at, id));
             let Some(entry) = self.durable.orders.get(&id) else { continue };
             if entry.order.reported > entry.order.filled {
-                self.fetch_fills(turn, id, step);
+                let times = self.due.get(&id).map_or(0, |due| due.times.saturating_add(1));
+                self.fetch_fills(turn, id, times, step);
             } else {
                 self.order_event(turn, id, OrderEvent::AnswerOverdue, None, None, step);
             }
@@ -290,7 +297,7 @@ impl CoreEngine {
                 self.drive(turn, id, true, step);
                 self.watch(turn, id, false);
             }
-            _ if entry.order.reported > entry.order.filled => self.fetch_fills(turn, id, step),
+            _ if entry.order.reported > entry.order.filled => self.fetch_fills(turn, id, 0, step),
             _ => {}
         }
     }

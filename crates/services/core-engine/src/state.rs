@@ -329,6 +329,9 @@ impl Durable {
         if effect == Some(Effect::Settle) {
             self.active.remove(&id);
             self.done.push_back(id);
+        } else if self.orders.get(&id).is_some_and(|entry| !entry.order.is_settled()) {
+            // Over, but the exchange now tells of executions that are missing here.
+            self.active.insert(id);
         }
     }
 
