@@ -73,19 +73,24 @@ impl Reconciler {
 
 impl CoreEngine {
     pub(crate) fn ask_reconciliation(&mut self, turn: &Turn, step: &mut Out) {
+        // Before the first look there is nothing of ours at the exchange.
+        let since = if self.durable.opened { self.asked_from() } else { turn.now - OVERLAP };
         let reconciler = &mut self.reconciler;
         reconciler.last_id += 1;
         reconciler.asked = Some((reconciler.last_id, turn.now));
         reconciler.next_at = Some(turn.now + self.config.reconcile_every);
-        // Before the first look there is nothing of ours at the exchange.
-        let from = if self.durable.opened { self.durable.reconciled_to } else { turn.now };
         let request = ReconcileRequest {
             id: reconciler.last_id,
             symbols: self.config.symbols(),
-            since: from - OVERLAP,
+            since,
             urgent: reconciler.last_good.is_none(),
         };
         step.notify(Queue::CONNECTOR, Message::ReconcileRequest(request));
+    }
+
+    /// From when on the exchange's view is asked for.
+    pub(crate) fn asked_from(&self) -> Timestamp {
+        self.durable.reconciled_to - OVERLAP
     }
 
     pub(crate) fn reconcile_due(&mut self, turn: &Turn, step: &mut Out) {

@@ -256,10 +256,12 @@ impl Durable {
         self.orders.insert(id, entry.clone());
     }
 
-    /// Forgets the oldest finished orders. Called after their rows have been handed to the store.
-    pub(crate) fn forget(&mut self) {
+    /// Forgets the oldest finished orders that have not changed since `since`. Called after their rows have been handed to
+    /// the store.
+    pub(crate) fn forget(&mut self, since: Timestamp) {
         while self.done.len() > REMEMBERED {
-            let Some(id) = self.done.pop_front() else { return };
+            let recent = |id: &ClientOrderId| self.orders.get(id).is_some_and(|entry| entry.updated_at >= since);
+            let Some(id) = self.done.pop_front_if(|id| !recent(id)) else { return };
             if !self.orders.get(&id).is_some_and(|entry| entry.order.is_settled()) || self.dirty.orders.contains(&id) {
                 continue;
             }
