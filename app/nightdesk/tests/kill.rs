@@ -3,6 +3,8 @@
 //!
 //! `NIGHTDESK_KILLS` says how often (the full measure is 50); `NIGHTDESK_SEED` repeats a run's choices.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test panics, and tells the figures it measured")]
+
 mod common;
 
 use std::path::{Path, PathBuf};

@@ -59,7 +59,8 @@ impl Shared {
         config: nightdesk_core_engine::Config,
         store: Arc<dyn Store>,
     ) -> Result<Seat<CoreEngine>, BusError> {
-        let perform = nightdesk_core_engine::performer(self.env.clone(), Arc::clone(&store), Arc::clone(&self.emergency));
+        let perform =
+            nightdesk_core_engine::performer(self.env.clone(), Arc::clone(&store), Arc::clone(&self.emergency));
         let mut seat = self.seat(CoreEngine::new(config), store, Queue::CORE, Box::new(perform))?;
         let quotes = Interest { symbols: Vec::new(), quotes: true, trades: false, candles: false };
         seat.ports.market = Some(self.bus.market("core-engine", quotes));

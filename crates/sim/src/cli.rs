@@ -92,7 +92,8 @@ fn chosen(args: &Args) -> Result<Option<&'static Bug>, String> {
 }
 
 fn no_bugs() -> String {
-    "this program was built without planted bugs: run it with `cargo run -p nightdesk-sim --features planted-bugs`".into()
+    "this program was built without planted bugs: run it with `cargo run -p nightdesk-sim --features planted-bugs`"
+        .into()
 }
 
 /// One seed, looked at closely.
@@ -127,6 +128,7 @@ fn many(args: &Args, bug: Option<&'static Bug>) -> bool {
         until_failure: false,
         threads: args.threads,
     };
+    #[allow(clippy::disallowed_methods, reason = "progress for people; nothing simulated sees it")]
     let started = Instant::now();
     let summary = campaign.run(|done, outcome| {
         if let Some(why) = &outcome.violation {

@@ -40,19 +40,19 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Section> {
     section.must("intent to send, p99 at half load", p99, "ms", Target::AtMost(5.0));
     tell(&mut section, "at half load", &outcome);
 
-    section.set("exchange", "in this process, standing market, deep book; a quote every millisecond");
-    section.set(
+    section.note("exchange", "in this process, standing market, deep book; a quote every millisecond");
+    section.note(
         "orders",
         "market orders as IOC at the collar, 0.001 BTC bought and 0.00099 sold in turn; sells need no grant",
     );
-    section.set(
+    section.note(
         "stores",
         format!("SQLite, WAL, synchronous=FULL, one file for each of 4 services, in {}", settings.dir.display()),
     );
-    section.set("window", format!("{WINDOW} orders under way at full speed"));
-    section.set("threads", "2 tokio workers, and 2 of SQLite for each store");
-    section.set("reconciliation", "every 60 s, as in production; the in-process exchange has no rate limiter");
-    section.set(
+    section.note("window", format!("{WINDOW} orders under way at full speed"));
+    section.note("threads", "2 tokio workers, and 2 of SQLite for each store");
+    section.note("reconciliation", "every 60 s, as in production; the in-process exchange has no rate limiter");
+    section.note(
         "span",
         format!(
             "{:.0} s and {:.0} s after {:.0} s each",

@@ -38,6 +38,9 @@ struct Cli {
     /// Measure for so many seconds instead of each benchmark's own span.
     #[arg(long)]
     seconds: Option<u64>,
+    /// Play recordings with an order every so many quotes only; 0 for none.
+    #[arg(long)]
+    every: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -54,6 +57,7 @@ enum Name {
 pub(crate) struct Settings {
     pub(crate) data: PathBuf,
     pub(crate) dir: PathBuf,
+    pub(crate) every: Option<u64>,
     seconds: Option<u64>,
 }
 
@@ -84,7 +88,7 @@ fn main() -> ExitCode {
 fn run(cli: &Cli) -> anyhow::Result<bool> {
     let named = cli.data.clone().or_else(|| std::env::var_os("NIGHTDESK_DATA").map(PathBuf::from));
     let data = named.unwrap_or_else(|| PathBuf::from("../shared/data"));
-    let settings = Settings { data, dir: cli.dir.clone(), seconds: cli.seconds };
+    let settings = Settings { data, dir: cli.dir.clone(), seconds: cli.seconds, every: cli.every };
     let wanted = |name: Name| cli.names.is_empty() || cli.names.contains(&Name::Spine) || cli.names.contains(&name);
     let benchmarks: [(Name, fn(&Settings) -> anyhow::Result<Section>); 2] =
         [(Name::Durable, durable::run), (Name::Backtest, backtest::run)];

@@ -32,7 +32,7 @@ pub(crate) struct Measure {
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Section {
     name: &'static str,
-    settings: BTreeMap<&'static str, String>,
+    settings: BTreeMap<String, String>,
     measures: Vec<Measure>,
 }
 
@@ -41,9 +41,9 @@ impl Section {
         Self { name, settings: BTreeMap::new(), measures: Vec::new() }
     }
 
-    /// Notes under which circumstances.
-    pub(crate) fn set(&mut self, name: &'static str, value: impl ToString) {
-        self.settings.insert(name, value.to_string());
+    /// Notes under which circumstances, or what is no figure.
+    pub(crate) fn note(&mut self, name: impl Into<String>, value: impl ToString) {
+        self.settings.insert(name.into(), value.to_string());
     }
 
     /// Notes a figure.

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 pub use message::{
     AccountView, AllocationAnswer, AllocationRequest, AllocationSettled, CancelIntent, CandleBatch, CandleRequest,
-    Command, Intent, LinkState, Message, OrderUpdate, OrderView, Outcome, OutcomeKind, ReconcileAnswer, ReconcileRequest, Resolve,
-    RunState, StrategyControl, StrategyState, Verdict,
+    Command, Intent, LinkState, Message, OrderUpdate, OrderView, Outcome, OutcomeKind, ReconcileAnswer,
+    ReconcileRequest, Resolve, RunState, StrategyControl, StrategyState, Verdict,
 };
 
 /// The newest message schema this program speaks. A message of a newer one is refused by name.

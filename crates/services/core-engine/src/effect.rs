@@ -11,9 +11,9 @@ use nightdesk_store::{Select, Store, Value};
 use nightdesk_units::{InstanceId, Micros, Symbol};
 use nightdesk_wire::Intent;
 
-use crate::view::View;
 use crate::state::Entry;
 use crate::tables;
+use crate::view::View;
 
 /// What an operator (or another machine) asks for. `by` names who, for the journal.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,5 @@
 //! The service: who gets which input.
 
-use std::collections::{BTreeMap, BTreeSet};
 use nightdesk_capital::Level;
 use nightdesk_env::planted;
 use nightdesk_exchange::{ExchangeEvent, NewOrder, Stream};
@@ -10,6 +9,7 @@ use nightdesk_shell::{Input, RestoreError, Service, Step, Turn};
 use nightdesk_store::{JournalRow, Row};
 use nightdesk_units::{Micros, Price, Symbol, Timestamp};
 use nightdesk_wire::{Command, LinkState, Message, OrderUpdate, Queue, Resolve};
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::Config;
 use crate::effect::{Effect, Event, Pending, Request};
@@ -370,8 +370,9 @@ impl CoreEngine {
             Event::Emergencies(records) => self.merge_emergencies(turn, records, step),
             Event::Recalled(pending, entry) => {
                 // What has happened meanwhile is newer than what the store said.
-                let forgotten = |entry: &Box<Entry>| !self.durable.orders.contains_key(&entry.order.spec.client_order_id);
-                self.recalled(turn, pending, entry.filter(forgotten), step);
+                let known = |entry: &Entry| self.durable.orders.contains_key(&entry.order.spec.client_order_id);
+                let forgotten = entry.filter(|entry| !known(entry));
+                self.recalled(turn, pending, forgotten, step);
             }
         }
     }

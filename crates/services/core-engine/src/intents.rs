@@ -158,7 +158,10 @@ impl CoreEngine {
             return Err(format!("instance {} trades {}, not {symbol}", known.instance, known.symbol));
         }
         if known.generation != intent.generation {
-            return Err(format!("decided by generation {} of the configuration, {} runs", intent.generation, known.generation));
+            return Err(format!(
+                "decided by generation {} of the configuration, {} runs",
+                intent.generation, known.generation
+            ));
         }
         self.check_age(turn, intent.decided_at)?;
         let instrument = self.durable.instruments.get(&symbol).ok_or("instrument not known yet")?;

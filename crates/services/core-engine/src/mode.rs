@@ -181,7 +181,9 @@ impl CoreEngine {
             left |= self.liquidate_position(turn, instance, symbol, step);
         }
         if !left && self.durable.portfolio.open_positions() > 0 {
-            tracing::warn!("liquidation has ended: what is left is dust, quarantined, or of an instance not configured");
+            tracing::warn!(
+                "liquidation has ended: what is left is dust, quarantined, or of an instance not configured"
+            );
         }
         left
     }

@@ -185,7 +185,8 @@ impl CoreEngine {
         let differences = self.differences(told);
         if differences.is_empty() || self.is_unsettled() {
             let reconciler = &mut self.reconciler;
-            (reconciler.accept_balances, reconciler.suspicion) = (reconciler.accept_balances && !differences.is_empty(), None);
+            (reconciler.accept_balances, reconciler.suspicion) =
+                (reconciler.accept_balances && !differences.is_empty(), None);
             if reconciler.accept_balances {
                 reconciler.next_at = Some(turn.now + SECOND_LOOK);
             }

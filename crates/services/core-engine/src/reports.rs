@@ -1,7 +1,7 @@
 //! What the exchange says about orders, applied once.
 
-use nightdesk_env::planted;
 use nightdesk_capital::Level;
+use nightdesk_env::planted;
 use nightdesk_orders::{ClientOrderId, Event as OrderEvent, ExchangeStatus, ExecutionReport, Fill, Status};
 use nightdesk_shell::Turn;
 use nightdesk_wire::{AllocationSettled, Message, Outcome, OutcomeKind, Queue};

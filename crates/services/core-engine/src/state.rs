@@ -6,8 +6,8 @@ use nightdesk_capital::{Holding, Mode};
 use nightdesk_exchange::Balance;
 use nightdesk_market::{Instrument, Side};
 use nightdesk_orders::{
-    ClientOrderId, Effect, Event, ExchangeStatus, ExecutionReport, Fill, IntentId, Order, OrderKind, OrderSpec, Refused,
-    Status,
+    ClientOrderId, Effect, Event, ExchangeStatus, ExecutionReport, Fill, IntentId, Order, OrderKind, OrderSpec,
+    Refused, Status,
 };
 use nightdesk_positions::Portfolio;
 use nightdesk_units::{Asset, InstanceId, Money, Price, Qty, Symbol, Timestamp};
@@ -161,7 +161,9 @@ impl Durable {
     /// Changes the state by a fact; live and in replay.
     pub(crate) fn apply(&mut self, fact: &Fact) -> Applied {
         match fact {
-            Fact::Intent { intent, reduces, worst_cost, at } => self.put(Entry::new(intent, *reduces, *worst_cost, *at)),
+            Fact::Intent { intent, reduces, worst_cost, at } => {
+                self.put(Entry::new(intent, *reduces, *worst_cost, *at))
+            }
             Fact::Order { id, event, reason, exchange_order_id, at } => {
                 return self.order_event(*id, *event, reason.as_deref(), *exchange_order_id, *at);
             }
@@ -395,7 +397,10 @@ impl Durable {
     /// True when everything owned that can have a price has one: without it the books cannot be valued.
     pub(crate) fn is_priced(&self) -> bool {
         let owned = |instrument: &&Instrument| !self.portfolio.balance(instrument.base).is_zero();
-        self.instruments.values().filter(owned).all(|i| i.quote != self.portfolio.quote() || self.portfolio.mark_of(i.symbol).is_some())
+        self.instruments
+            .values()
+            .filter(owned)
+            .all(|i| i.quote != self.portfolio.quote() || self.portfolio.mark_of(i.symbol).is_some())
     }
 
     /// Base quantity that an instance holds.

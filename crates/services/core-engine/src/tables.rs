@@ -80,8 +80,7 @@ pub static POSITIONS: Table = Table {
 };
 
 /// What the account holds by our reckoning.
-pub static BALANCES: Table =
-    Table { name: "balances", columns: &[text("asset"), text("total")], key: 1, indexes: &[] };
+pub static BALANCES: Table = Table { name: "balances", columns: &[text("asset"), text("total")], key: 1, indexes: &[] };
 
 /// Strategy instances.
 pub static STRATEGIES: Table = Table {
@@ -226,12 +225,8 @@ fn execution(entry: &Entry, fill: &nightdesk_orders::Fill) -> Row {
 fn portfolio(durable: &Durable) -> Option<Row> {
     let curve = durable.portfolio.curve();
     let (at, equity) = curve.last()?;
-    let values = vec![
-        "portfolio".into(),
-        equity.to_string().into(),
-        curve.max_drawdown().to_string().into(),
-        at.0.into(),
-    ];
+    let values =
+        vec!["portfolio".into(), equity.to_string().into(), curve.max_drawdown().to_string().into(), at.0.into()];
     Some(Row { table: &PORTFOLIOS, values })
 }
 

@@ -1,6 +1,6 @@
 //! How things stand: for operators, for capital-manager's limits, and for `/metrics`.
 
-use nightdesk_capital::{Mode, Performance, Percent};
+use nightdesk_capital::{Mode, Percent, Performance};
 use nightdesk_platform::kpi;
 use nightdesk_positions::Figures;
 use nightdesk_shell::Turn;
