@@ -270,8 +270,20 @@ fn duration(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_secs(count.saturating_mul(scale)))
 }
 
-/// Runs a command to its exit code.
-pub(crate) fn run(cli: Cli) -> ExitCode {
+/// Reads the command line and runs what it says.
+pub(crate) fn main() -> ExitCode {
+    match Cli::try_parse() {
+        Ok(cli) => run(cli),
+        Err(error) => {
+            // Asking for help is no mistake.
+            let status = if error.use_stderr() { Status::Usage } else { Status::Good };
+            let _ = error.print();
+            status.into()
+        }
+    }
+}
+
+fn run(cli: Cli) -> ExitCode {
     match cli.command {
         Command::Up(args) if args.speed == Speed::Max && !args.replay.is_empty() => {
             hosted(true, args.ask.json, |host| replay::run(host, args))

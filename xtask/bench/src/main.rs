@@ -85,13 +85,15 @@ fn main() -> ExitCode {
     }
 }
 
+/// Measures one thing.
+type Benchmark = fn(&Settings) -> anyhow::Result<Section>;
+
 fn run(cli: &Cli) -> anyhow::Result<bool> {
     let named = cli.data.clone().or_else(|| std::env::var_os("NIGHTDESK_DATA").map(PathBuf::from));
     let data = named.unwrap_or_else(|| PathBuf::from("../shared/data"));
     let settings = Settings { data, dir: cli.dir.clone(), seconds: cli.seconds, every: cli.every };
     let wanted = |name: Name| cli.names.is_empty() || cli.names.contains(&Name::Spine) || cli.names.contains(&name);
-    let benchmarks: [(Name, fn(&Settings) -> anyhow::Result<Section>); 2] =
-        [(Name::Durable, durable::run), (Name::Backtest, backtest::run)];
+    let benchmarks: [(Name, Benchmark); 2] = [(Name::Durable, durable::run), (Name::Backtest, backtest::run)];
     let mut sections = Vec::new();
     for (name, benchmark) in benchmarks {
         if wanted(name) {

@@ -181,3 +181,13 @@ async fn recall(store: Arc<dyn Store>, clock: Arc<dyn Clock>, id: ClientOrderId)
         }
     }
 }
+
+/// Does answers and nothing else.
+#[cfg(test)]
+pub(crate) fn answer_only() -> impl FnMut(Effect) {
+    |effect| {
+        if let Effect::Answer(Reply(to), response) = effect {
+            let _ = to.try_send(response);
+        }
+    }
+}

@@ -24,3 +24,6 @@ pub use fact::Fact;
 pub use state::Entry;
 pub use tables::SCHEMA;
 pub use view::{PositionView, StrategyView, View};
+
+#[cfg(test)]
+mod test_house;

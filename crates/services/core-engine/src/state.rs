@@ -273,6 +273,16 @@ impl Durable {
         }
     }
 
+    /// Forgets every finished order.
+    #[cfg(test)]
+    pub(crate) fn forget_all(&mut self) {
+        for id in std::mem::take(&mut self.done) {
+            if let Some(entry) = self.orders.remove(&id) {
+                self.horizon = self.horizon.max(entry.order.spec.created_at);
+            }
+        }
+    }
+
     fn put(&mut self, entry: Entry) {
         let id = entry.order.spec.client_order_id;
         self.dirty.orders.insert(id);
@@ -428,6 +438,7 @@ impl Durable {
         self.dirty.strategies = self.strategies.keys().chain(&self.stopped).copied().collect();
         self.dirty.quarantine = self.quarantine.keys().copied().collect();
         self.dirty.portfolio = true;
-        self.dirty.mode = true;
+        // The mode that nobody has changed yet has no row.
+        self.dirty.mode = self.mode.version > 0;
     }
 }
