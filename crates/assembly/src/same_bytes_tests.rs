@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 
 use futures_util::future::{BoxFuture, FutureExt};
 use nightdesk_env::{Activity, Env, NoActivity, SeededEntropy};
