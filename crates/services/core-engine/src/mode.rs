@@ -18,6 +18,9 @@ const CONFIRM_WITHIN: Micros = Micros::from_secs(2);
 /// How often liquidation looks for something left to sell.
 const LIQUIDATE_EVERY: Micros = Micros::from_secs(1);
 
+/// How the keys of liquidation's own decisions begin.
+const LIQUIDATE: &str = "liquidate/";
+
 /// A change of mode whose confirmation is awaited.
 #[derive(Debug)]
 pub(crate) struct PendingMode {
@@ -191,21 +194,30 @@ impl CoreEngine {
     /// Sells a position; false when nothing of it can be sold any more.
     fn liquidate_position(&mut self, turn: &Turn, instance: InstanceId, symbol: Symbol, step: &mut Out) -> bool {
         let known = self.config.instance(instance).filter(|known| known.symbol == symbol);
-        let (Some(known), Some(instrument)) = (known, self.durable.instruments.get(&symbol)) else { return false };
+        let Some(known) = known else { return false };
         let held = self.durable.held(instance, symbol);
         if !held.is_positive() || self.durable.quarantine.contains_key(&symbol) {
             return false;
         }
         // Without a price nobody can say what is dust.
         let Some(reference) = self.mid(symbol) else { return true };
+        let generation = known.generation;
+        // A sale that waits for a better price holds what is to be sold now.
+        let waiting = self.durable.active_orders().filter(|entry| {
+            let spec = &entry.order.spec;
+            spec.instance == instance && spec.symbol == symbol && !entry.key.starts_with(LIQUIDATE)
+        });
+        for id in waiting.map(|entry| entry.order.spec.client_order_id).collect::<Vec<_>>() {
+            self.cancel_order(turn, id, "liquidation", step);
+        }
+        let Some(instrument) = self.durable.instruments.get(&symbol) else { return false };
         let open = self.durable.open_reductions(instance, symbol);
         let qty = instrument.qty_down(held.sub(open).unwrap_or_default());
         // Below the exchange's minimum it is dust, which nobody can sell.
         if instrument.check(Side::Sell, None, qty, Some(reference)).is_err() {
             return open.is_positive();
         }
-        let generation = known.generation;
-        let key = format!("liquidate/{}/{symbol}/{}", self.durable.mode.version, turn.now.0);
+        let key = format!("{LIQUIDATE}{}/{symbol}/{}", self.durable.mode.version, turn.now.0);
         let intent = Intent {
             intent_id: IntentId::derive(instance, generation, &key),
             instance,
