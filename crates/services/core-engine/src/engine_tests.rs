@@ -400,16 +400,17 @@ fn a_cancel_while_in_doubt_waits_for_certainty() {
     "#]],
     );
     check(
-        "buy a 2 100 | grant a | doubt a | drop a | ack a | end a | show a",
+        "buy a 2 100 | grant a | arrive a | doubt a | drop a | tell a | end a | show a",
         expect![[r#"
-        buy a 2 100: [BUY a 2 limit 100 gtc, costs 200.2], ask for a 200.2
-        grant a: [a granted], place a/1
-        doubt a: [a doubtraised: lost], place a/1
-        drop a: [a cancelasked: cancelled by strategy], cancel a/1
-        ack a: nothing
-        end a: nothing
-        show a: in_doubt 0/2: cancelled by strategy
-    "#]],
+            buy a 2 100: [BUY a 2 limit 100 gtc, costs 200.2], ask for a 200.2
+            grant a: [a granted], place a/1
+            arrive a
+            doubt a: [a doubtraised: lost], place a/1
+            drop a: [a cancelasked: cancelled by strategy], cancel a/1
+            tell a: [a acked], cancel a/1
+            end a: [a canceled], update a canceled 0 holds 0, settle a used 0 cost 0 over
+            show a: canceled 0/2: cancelled by strategy
+        "#]],
     );
     check(
         "buy a 2 100 | drop a | grant a | show a",
@@ -594,10 +595,10 @@ fn liquidation_sells_everything_but_dust_and_ends() {
             ack c: [c acked], update c open 0 holds 2
             liquidate fire: [liquidating v1], [b cancelasked: cancelled by halt], mode v1, cancel b/1
             effective 1: answer liquidating v1 effective, in flight []
-            wake: [SELL liquidation 1 limit 98.01 ioc, reduces], [liquidation granted], place liquidation/1
+            wake: [c cancelasked: cancelled by liquidation], [SELL liquidation 1 limit 98.01 ioc, reduces], [liquidation granted], cancel c/1, place liquidation/1
             end b: [b canceled], update b canceled 0 holds 2, settle b used 0 cost 200 over
             at 1
-            wake: [liquidation answeroverdue], place liquidation/1
+            wake: [liquidation answeroverdue], place liquidation/1, cancel c/1
             end c: [c canceled], update c canceled 0 holds 2, settle c used 0 cost 200 over
             at 2
             wake: [SELL liquidation 1 limit 98.01 ioc, reduces], [liquidation granted], place liquidation/1
@@ -685,7 +686,7 @@ fn operators_cancel_orders_and_ask_how_things_stand() {
 #[test]
 fn a_missed_end_is_found_by_comparing() {
     check(
-        "buy a 2 100 | grant a | ack a | execute a 1 100 | gone a | at 60 | wake | reconcile | buy b 1 100 | grant b | ack b
+        "buy a 2 100 | grant a | ack a | execute a 1 100 | gone a | at 60 | wake | reconcile | quote 100 100.02 | buy b 1 100 | grant b | ack b
          | forget b | compare | reconcile",
         expect![[r#"
             buy a 2 100: [BUY a 2 limit 100 gtc, costs 200.2], ask for a 200.2
@@ -696,12 +697,13 @@ fn a_missed_end_is_found_by_comparing() {
             at 60
             wake: compare
             reconcile: [a filled 1 at 100], [a canceled], [reconciled], update a canceled 1 holds 1, settle a used 100 cost 100 over
-            buy b 1 100: [BUY b 1 limit 100 gtc, costs 0], [b abandoned: market data of BTCUSDT is 60000 ms old], update b abandoned 0 holds 1
-            grant b
-            ack b: nothing
+            quote 100 100.02: [equity 10000.01]
+            buy b 1 100: [BUY b 1 limit 100 gtc, costs 100.1], ask for b 100.1
+            grant b: [b granted], place b/1
+            ack b: [b acked], update b open 0 holds 1
             forget b
             compare: compare, answer done
-            reconcile: [reconciled]
+            reconcile: [reconciled], resolve b
         "#]],
     );
 }
@@ -940,6 +942,17 @@ fn a_transfer_is_neither_profit_nor_a_difference() {
 }
 
 #[test]
+fn money_paid_in_or_taken_over_is_no_profit() {
+    let mut house = House::new();
+    house.play("quote 100 100.02 | transfer USDT 500 | transfer BTC 1 | pay USDT 7 | compare | reconcile | at 2 | wake | reconcile");
+    house.play("release BTCUSDT | reconcile | at 61 | quote 100 100.02");
+    let figures = house.engine.durable.portfolio.figures(None).unwrap();
+    assert_eq!((figures.equity.to_string(), figures.pnl.to_string()), ("10607.01".to_owned(), "0".to_owned()));
+    assert_eq!((figures.today.to_string(), figures.max_drawdown_pct.to_string()), ("0".to_owned(), "0".to_owned()));
+    house.check_replay();
+}
+
+#[test]
 fn the_books_are_valued_each_minute_and_only_with_all_prices() {
     let mut house = House::new();
     house.play("buy a 2 100 | grant a | ack a | fill a 2 100");
@@ -1018,7 +1031,7 @@ fn an_order_that_was_forgotten_comes_back_for_news_only() {
 fn without_a_store_halts_and_cancels_leave_and_are_journaled_later() {
     check(
         "buy a 2 100 | grant a | ack a | without a store: halt fire | without a store: liquidate flood
-         | without a store: cancel a | without a store: resume 1 | without a store: view | wake | resume 2 | effective 2",
+         | without a store: cancel a | without a store: resume 1 | without a store: view | wake | effective 2 | resume 2 | effective 3",
         expect![[r#"
             buy a 2 100: [BUY a 2 limit 100 gtc, costs 200.2], ask for a 200.2
             grant a: [a granted], place a/1
@@ -1029,8 +1042,9 @@ fn without_a_store_halts_and_cancels_leave_and_are_journaled_later() {
             without a store: resume 1: answer refused: the database takes no writes: only halt, liquidate and cancel are possible
             without a store: view: answer view of 1 open orders
             wake: [halted v1], [a cancelasked: cancelled by halt], [liquidating v2], mode v1, cancel a/1, mode v2
-            resume 2: [normal v3], mode v3
             effective 2
+            resume 2: [normal v3], mode v3
+            effective 3: answer normal v3 effective, in flight []
         "#]],
     );
 }

@@ -26,4 +26,6 @@ pub use tables::SCHEMA;
 pub use view::{PositionView, StrategyView, View};
 
 #[cfg(test)]
+mod property_tests;
+#[cfg(test)]
 mod test_house;

@@ -360,8 +360,11 @@ impl House {
     fn known(&mut self, name: &str) -> String {
         let Some(order) = self.exchange.get(name) else { return "nothing".to_owned() };
         let kind = OutcomeKind::Known { order: order.report, fills: order.fills.clone() };
-        let attempt = self.commands.get(name).map_or(1, |command| command.attempt);
-        self.outcome(name, attempt, kind)
+        self.outcome(name, self.attempt(name), kind)
+    }
+
+    fn attempt(&self, name: &str) -> u32 {
+        self.commands.get(name).map_or(1, |command| command.attempt)
     }
 
     /// Answers the last question for the exchange's view.
@@ -475,10 +478,14 @@ impl House {
             ["again"] => self.last.clone().map(|message| self.message(message)).unwrap_or_default(),
             ["rejected", name] => {
                 let kind = OutcomeKind::Rejected { code: -2010, reason: "no".to_owned() };
-                self.outcome(name, 1, kind)
+                self.outcome(name, self.attempt(name), kind)
             }
-            ["doubt", name] => self.outcome(name, 1, OutcomeKind::InDoubt { reason: "lost".to_owned() }),
-            ["never", name] => self.outcome(name, 1, OutcomeKind::NeverArrived { proof: "asked".to_owned() }),
+            ["doubt", name] => {
+                self.outcome(name, self.attempt(name), OutcomeKind::InDoubt { reason: "lost".to_owned() })
+            }
+            ["never", name] => {
+                self.outcome(name, self.attempt(name), OutcomeKind::NeverArrived { proof: "asked".to_owned() })
+            }
             ["never", name, attempt] => {
                 self.outcome(name, attempt.parse().unwrap(), OutcomeKind::NeverArrived { proof: "asked".to_owned() })
             }
@@ -717,5 +724,13 @@ impl House {
     pub(crate) fn merge_again(&mut self, script: &str) -> String {
         let text = self.play(script);
         format!("{text}merge: {}\n", self.merge())
+    }
+
+    pub(crate) fn rows_of(&self, table: &str) -> impl Iterator<Item = &Vec<Value>> {
+        self.table.iter().filter(move |((name, _), _)| *name == table).map(|(_, row)| row)
+    }
+
+    pub(crate) fn last_is_a_transfer(&self) -> bool {
+        matches!(self.last, Some(Message::Account(ExchangeEvent::Transfer { .. })))
     }
 }
