@@ -6,6 +6,9 @@ use nightdesk_units::Timestamp;
 use nightdesk_wire::{Message, Queue};
 use serde::Serialize;
 
+/// Room for a fact's text at first.
+const FACT_BYTES: usize = 384;
+
 /// What a service is told.
 #[derive(Debug)]
 pub enum Input<E> {
@@ -72,7 +75,10 @@ impl<F> Default for Step<F> {
 impl<F> Step<F> {
     /// Journals `fact`.
     pub fn record<T: Serialize>(&mut self, kind: &'static str, at: Timestamp, fact: &T) {
-        match serde_json::to_string(fact) {
+        // Most facts fit; growing from less costs more than the rest of the writing.
+        let mut body = Vec::with_capacity(FACT_BYTES);
+        let written = serde_json::to_writer(&mut body, fact).map_err(|error| error.to_string());
+        match written.and_then(|()| String::from_utf8(body).map_err(|error| error.to_string())) {
             Ok(body) => self.records.push(Record { kind, at, body }),
             // Facts are plain data with text keys; serde_json fails only on maps with other keys.
             Err(error) => tracing::error!(%error, kind, "a fact could not be written as JSON"),
