@@ -20,8 +20,10 @@ impl IntentId {
     #[must_use]
     pub fn derive(instance: InstanceId, generation: u32, key: &str) -> Self {
         let seed = |basis: u64| {
-            let text = [instance.as_str().as_bytes(), b"/", &generation.to_be_bytes(), b"/", key.as_bytes()];
-            let hash = text.concat().iter().fold(basis, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3));
+            let generation = generation.to_be_bytes();
+            let parts = [instance.as_str().as_bytes(), b"/", &generation, b"/", key.as_bytes()];
+            let text = parts.into_iter().flatten();
+            let hash = text.fold(basis, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3));
             // FNV's last bytes mix weakly into the high bits: finish as SplitMix64 does (Steele et al., 2014).
             let h = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
             let h = (h ^ (h >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -71,9 +73,9 @@ impl ClientOrderId {
     /// The id of the order that carries out `intent`.
     #[must_use]
     pub fn of(instance: InstanceId, intent: IntentId) -> Self {
-        let text = format!("{NAMESPACE}-{instance}-{intent}");
+        let name = Name::join(&[NAMESPACE, "-", instance.as_str(), "-", intent.as_str()]);
         // 2 + 1 + 12 + 1 + 16 = 32 characters of the alphabet of names.
-        Self(text.parse().unwrap_or_else(|_| unreachable_order_id()))
+        Self(name.unwrap_or_else(|_| unreachable_order_id()))
     }
 
     /// Instance and intent, when the id is one of ours.

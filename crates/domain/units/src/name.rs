@@ -33,6 +33,30 @@ pub type Asset = Name<15>;
 pub type InstanceId = Name<12>;
 
 impl<const N: usize> Name<N> {
+    /// The name that `parts` make one after the other.
+    ///
+    /// # Errors
+    /// `NameError` as for a text.
+    pub fn join(parts: &[&str]) -> Result<Self, NameError> {
+        let good = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+        let (mut bytes, mut len) = ([0; N], 0_usize);
+        for part in parts {
+            match bytes.get_mut(len..len + part.len()) {
+                Some(room) if part.as_bytes().iter().all(good) => room.copy_from_slice(part.as_bytes()),
+                _ => return Err(Self::refused(&parts.concat())),
+            }
+            len += part.len();
+        }
+        match u8::try_from(len) {
+            Ok(len) if len > 0 => Ok(Self { bytes, len }),
+            _ => Err(Self::refused(&parts.concat())),
+        }
+    }
+
+    fn refused(text: &str) -> NameError {
+        NameError { max: N, text: text.chars().take(64).collect() }
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -70,15 +94,7 @@ impl<const N: usize> FromStr for Name<N> {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, NameError> {
-        let good = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
-        match u8::try_from(text.len()) {
-            Ok(len) if len > 0 && text.len() <= N && text.bytes().all(good) => {
-                let mut bytes = [0; N];
-                bytes[..text.len()].copy_from_slice(text.as_bytes());
-                Ok(Self { bytes, len })
-            }
-            _ => Err(NameError { max: N, text: text.chars().take(64).collect() }),
-        }
+        Self::join(&[text])
     }
 }
 
@@ -127,6 +143,15 @@ mod tests {
         for bad in ["", "BTC/USDT", "ÄTC", "A123456789012345678901234"] {
             assert!(bad.parse::<Symbol>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn parts_make_a_name_as_their_text_would() {
+        let join = |parts: &[&str]| Name::<8>::join(parts).map_err(|error| error.text);
+        assert_eq!(join(&["nd", "-", "a"]), "nd-a".parse().map_err(|_| String::new()));
+        assert_eq!(join(&["1234", "5678"]).unwrap().as_str(), "12345678");
+        assert_eq!(join(&["1234", "56789"]), Err("123456789".to_owned()));
+        assert_eq!((join(&["a", "/"]), join(&["", ""])), (Err("a/".to_owned()), Err(String::new())));
     }
 
     #[test]
