@@ -119,7 +119,8 @@ pub(crate) struct Dirty {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Durable {
     pub(crate) mode: Mode,
-    pub(crate) orders: BTreeMap<ClientOrderId, Entry>,
+    /// Boxed: entries are large, and a tree moves what it holds.
+    pub(crate) orders: BTreeMap<ClientOrderId, Box<Entry>>,
     done: VecDeque<ClientOrderId>,
     /// Orders that are not over.
     pub(crate) active: BTreeSet<ClientOrderId>,
@@ -244,7 +245,7 @@ impl Durable {
 
     /// Orders that are not over.
     pub(crate) fn active_orders(&self) -> impl Iterator<Item = &Entry> {
-        self.active.iter().filter_map(|id| self.orders.get(id))
+        self.active.iter().filter_map(|id| self.orders.get(id)).map(AsRef::as_ref)
     }
 
     fn recall(&mut self, entry: &Entry) {
@@ -255,7 +256,7 @@ impl Durable {
             self.active.insert(id);
         }
         self.dirty.orders.insert(id);
-        self.orders.insert(id, entry.clone());
+        self.orders.insert(id, Box::new(entry.clone()));
     }
 
     /// Forgets the oldest finished orders that have not changed since `since`. Called after their rows have been handed to
@@ -287,7 +288,7 @@ impl Durable {
         let id = entry.order.spec.client_order_id;
         self.dirty.orders.insert(id);
         self.active.insert(id);
-        self.orders.insert(id, entry);
+        self.orders.insert(id, Box::new(entry));
     }
 
     fn order_event(

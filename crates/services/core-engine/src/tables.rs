@@ -122,7 +122,7 @@ pub static SCHEMA: Schema = Schema {
 pub(crate) fn rows(durable: &mut Durable, config: &Config, rows: &mut Vec<Row>) {
     let dirty = std::mem::take(&mut durable.dirty);
     for id in dirty.orders {
-        rows.extend(durable.orders.get(&id).map(order));
+        rows.extend(durable.orders.get(&id).map(|entry| order(entry)));
     }
     for (id, fill) in dirty.fills {
         rows.extend(durable.orders.get(&id).map(|entry| execution(entry, &fill)));
