@@ -166,6 +166,12 @@ impl Ledger {
         rows.extend(names.iter().filter_map(|name| self.policy.row(name)));
     }
 
+    /// Forgets what has changed, where nobody keeps rows.
+    pub(crate) fn forget_changes(&mut self) {
+        self.changed.clear();
+        self.changed_rules.clear();
+    }
+
     /// True when the limit on its drawdown is reached, by what the journal knows or by `performance`.
     pub(crate) fn is_beyond(&self, instance: Option<InstanceId>, performance: &Performance) -> bool {
         let rules = self.book.rules();

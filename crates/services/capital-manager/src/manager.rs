@@ -260,6 +260,10 @@ impl Service for CapitalManager {
         self.ledger.rows(rows);
     }
 
+    fn forget_changes(&mut self) {
+        self.ledger.forget_changes();
+    }
+
     fn next_wakeup(&self) -> Option<Timestamp> {
         None
     }

@@ -86,11 +86,12 @@ pub(crate) struct State {
     /// The strategy's state as of the last fact that told of it.
     pub(crate) strategy: Option<SavedState>,
     pub(crate) tally: Tally,
-    decided: BTreeMap<IntentId, Entry>,
+    /// Boxed: a tree moves what it holds.
+    decided: BTreeMap<IntentId, Box<Entry>>,
     by_key: BTreeMap<DecisionKey, IntentId>,
     by_age: VecDeque<IntentId>,
     updated_at: Timestamp,
-    changed: BTreeMap<IntentId, Entry>,
+    changed: BTreeMap<IntentId, Box<Entry>>,
     is_changed: bool,
 }
 
@@ -124,7 +125,12 @@ impl State {
             position_at: self.position_at,
             strategy: self.strategy.clone(),
             tally: self.tally,
-            decided: self.by_age.iter().filter_map(|id| self.decided.get(id)).cloned().collect(),
+            decided: self
+                .by_age
+                .iter()
+                .filter_map(|id| self.decided.get(id))
+                .map(|entry| Entry::clone(entry))
+                .collect(),
             updated_at: self.updated_at,
         };
         // Plain data with text keys always has a JSON form.
@@ -146,6 +152,7 @@ impl State {
             ..Self::new(self.instance, saved.run)
         };
         for entry in saved.decided {
+            let entry = Box::new(entry);
             self.changed.insert(entry.intent_id, entry.clone());
             self.remember(entry);
         }
@@ -170,7 +177,7 @@ impl State {
         for placement in &fact.place {
             self.orders.decided(&Decision::Place(*placement));
             self.tally.decided = self.tally.decided.saturating_add(1);
-            let entry = Entry {
+            let entry = Box::new(Entry {
                 intent_id: IntentId::derive(self.instance, fact.generation.unwrap_or(0), placement.key.as_str()),
                 placement: *placement,
                 status: Status::Requested,
@@ -178,7 +185,7 @@ impl State {
                 reason: None,
                 decided_at: at,
                 changed_at: at,
-            };
+            });
             self.changed.insert(entry.intent_id, entry.clone());
             self.remember(entry);
         }
@@ -242,7 +249,7 @@ impl State {
         self.by_key.get(&key).copied()
     }
 
-    fn remember(&mut self, entry: Entry) {
+    fn remember(&mut self, entry: Box<Entry>) {
         self.by_key.insert(entry.placement.key, entry.intent_id);
         self.by_age.push_back(entry.intent_id);
         self.decided.insert(entry.intent_id, entry);
@@ -260,13 +267,19 @@ impl State {
         }
     }
 
+    /// Forgets what has changed, where nobody keeps rows.
+    pub(crate) fn forget_changes(&mut self) {
+        self.changed.clear();
+        self.is_changed = false;
+    }
+
     /// Appends the rows that have changed since the last call.
     pub(crate) fn rows(&mut self, rows: &mut Vec<Row>) {
         if !self.is_changed {
             return;
         }
         self.is_changed = false;
-        rows.extend(std::mem::take(&mut self.changed).into_values().map(intent_row));
+        rows.extend(std::mem::take(&mut self.changed).into_values().map(|entry| intent_row(*entry)));
         let brief = Brief { run: self.run, position: self.position, open_orders: self.orders.len(), tally: self.tally };
         rows.push(state_row(self.instance, serde_json::to_string(&brief).unwrap_or_default(), self.updated_at));
     }

@@ -354,6 +354,10 @@ impl Service for StrategyWorker {
         self.state.rows(rows);
     }
 
+    fn forget_changes(&mut self) {
+        self.state.forget_changes();
+    }
+
     fn next_wakeup(&self) -> Option<Timestamp> {
         self.feeds.iter().filter_map(CandleFeed::wakeup).min()
     }
