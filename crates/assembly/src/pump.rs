@@ -9,12 +9,12 @@ use std::sync::Arc;
 use futures_util::future::{BoxFuture, FutureExt};
 use nightdesk_capital_manager::CapitalManager;
 use nightdesk_core_engine::{CoreEngine, View};
-use nightdesk_env::{Env, VirtualClock};
+use nightdesk_env::{Clock, Env, VirtualClock};
 use nightdesk_exchange::{Events, Exchange, ExchangeEvent};
 use nightdesk_exchange_connector::{ExchangeConnector, Gauges};
 use nightdesk_market::MarketEvent;
 use nightdesk_platform::EmergencyJournal;
-use nightdesk_shell::{Input, Outgoing, Perform, Service, Step, Turn};
+use nightdesk_shell::{Input, Outgoing, Perform, Record, Service, Step, Turn};
 use nightdesk_store::{JournalRow, Store};
 use nightdesk_strategy_worker::StrategyWorker;
 use nightdesk_units::Timestamp;
@@ -38,8 +38,8 @@ struct Seat<S: Service> {
     service: S,
     step: Step<S::Effect>,
     perform: Perform<S>,
-    version: u64,
-    journal: Option<Vec<JournalRow>>,
+    /// Facts, each with the epoch it was decided in.
+    journal: Option<Vec<(u64, Record)>>,
     turns: u32,
 }
 
@@ -55,7 +55,7 @@ enum To {
 impl<S: Service> Seat<S> {
     fn new(service: S, perform: Perform<S>, keep_journal: bool) -> Self {
         let journal = keep_journal.then(Vec::new);
-        Self { service, step: Step::default(), perform, version: 0, journal, turns: 0 }
+        Self { service, step: Step::default(), perform, journal, turns: 0 }
     }
 
     fn handle(&mut self, turn: &Turn, input: Input<S::Event>) {
@@ -64,18 +64,9 @@ impl<S: Service> Seat<S> {
 
     /// Journals the step, appends what leaves to `out`, and performs its effects; returns their outcomes to come.
     fn finish(&mut self, out: &mut VecDeque<Outgoing>) -> Vec<BoxFuture<'static, S::Event>> {
-        for record in self.step.records.drain(..) {
-            self.version += 1;
-            if let Some(journal) = &mut self.journal {
-                journal.push(JournalRow {
-                    stream: self.service.name().to_owned(),
-                    version: self.version,
-                    epoch: self.service.epoch(),
-                    at: record.at,
-                    kind: record.kind.to_owned(),
-                    body: record.body,
-                });
-            }
+        match &mut self.journal {
+            Some(journal) => journal.extend(self.step.records.drain(..).map(|record| (self.service.epoch(), record))),
+            None => self.step.records.clear(),
         }
         out.extend(self.step.out.drain(..));
         self.turns += 1;
@@ -85,6 +76,21 @@ impl<S: Service> Seat<S> {
         }
         let effects = self.step.effects.drain(..);
         effects.filter_map(&mut self.perform).collect()
+    }
+
+    /// Hands over what was journaled.
+    fn journal(&mut self, rows: &mut Vec<JournalRow>) {
+        let stream = self.service.name();
+        rows.extend((1..).zip(self.journal.take().into_iter().flatten()).map(|(version, (epoch, record))| {
+            JournalRow {
+                stream: stream.to_owned(),
+                version,
+                epoch,
+                at: record.at,
+                kind: record.kind.to_owned(),
+                body: record.body,
+            }
+        }));
     }
 }
 
@@ -103,6 +109,8 @@ pub struct Outside {
 /// The services and what lies between them.
 pub struct Pump {
     clock: VirtualClock,
+    /// What the clock shows: nobody else moves it.
+    now: Timestamp,
     core: Seat<CoreEngine>,
     capital: Seat<CapitalManager>,
     workers: Vec<Seat<StrategyWorker>>,
@@ -140,6 +148,7 @@ impl Pump {
         let core = CoreEngine::new(trading.core.clone());
         let to_store = nightdesk_core_engine::performer(env, store, emergency);
         Self {
+            now: clock.now(),
             clock,
             core: Seat::new(core, Box::new(to_store), keep_journal),
             capital: Seat::new(CapitalManager::new(trading.capital()), Box::new(|_| None), keep_journal),
@@ -157,13 +166,10 @@ impl Pump {
     /// The journals, service by service, as the shells' stores would hold them.
     pub fn journals(&mut self) -> Vec<JournalRow> {
         let mut rows = Vec::new();
-        for journal in [&mut self.core.journal, &mut self.capital.journal] {
-            rows.extend(journal.take().into_iter().flatten());
-        }
-        for worker in &mut self.workers {
-            rows.extend(worker.journal.take().into_iter().flatten());
-        }
-        rows.extend(self.connector.journal.take().into_iter().flatten());
+        self.core.journal(&mut rows);
+        self.capital.journal(&mut rows);
+        self.workers.iter_mut().for_each(|worker| worker.journal(&mut rows));
+        self.connector.journal(&mut rows);
         rows
     }
 
@@ -174,8 +180,12 @@ impl Pump {
     }
 
     fn turn(&self) -> Turn {
-        use nightdesk_env::Clock;
-        Turn { now: self.clock.now(), oldest_outbox: None }
+        Turn { now: self.now, oldest_outbox: None }
+    }
+
+    fn advance_to(&mut self, at: Timestamp) {
+        self.clock.advance_to(at);
+        self.now = self.now.max(at);
     }
 
     /// Lets every service take its first turn.
@@ -210,16 +220,16 @@ impl Pump {
     /// Wakes whoever is due by `until`, earliest first, then by name.
     fn advance(&mut self, until: Timestamp) -> Result<(), PumpError> {
         if until < self.next_wakeup {
-            self.clock.advance_to(until);
+            self.advance_to(until);
             return Ok(());
         }
         while let Some((at, to)) = self.first_wakeup().filter(|(at, _)| *at <= until) {
-            self.clock.advance_to(at);
+            self.advance_to(at);
             self.wake(to)?;
             self.settle()?;
         }
         self.next_wakeup = self.first_wakeup().map_or(Timestamp(i64::MAX), |(at, _)| at);
-        self.clock.advance_to(until);
+        self.advance_to(until);
         Ok(())
     }
 
@@ -300,7 +310,7 @@ impl Pump {
                 self.connector.handle(&turn, Input::Event(event));
                 inputs += 1;
             }
-            while let Some(Some(event)) = self.events.next().now_or_never() {
+            while let Some(event) = self.events.try_next() {
                 let event = nightdesk_exchange_connector::Event::Exchange(event);
                 self.connector.handle(&turn, Input::Event(event));
                 inputs += 1;
@@ -317,7 +327,7 @@ impl Pump {
     fn hear_exchange(&mut self) -> Result<(), PumpError> {
         let turn = self.turn();
         let mut long_way = false;
-        while let Some(Some(event)) = self.events.next().now_or_never() {
+        while let Some(event) = self.events.try_next() {
             match event {
                 ExchangeEvent::Market(event) => self.connector.service.on_market(event, &mut self.connector.step),
                 event => {
@@ -329,6 +339,13 @@ impl Pump {
         }
         if long_way || !self.connector.step.records.is_empty() || !self.connector.step.effects.is_empty() {
             return self.finish_connector();
+        }
+        // Nothing else waits: what the queue would give back at once need not go through it.
+        if self.queue.is_empty()
+            && let [Outgoing::Market(_)] = self.connector.step.out[..]
+            && let Some(Outgoing::Market(event)) = self.connector.step.out.pop()
+        {
+            return self.market(&event);
         }
         self.queue.extend(self.connector.step.out.drain(..));
         Ok(())

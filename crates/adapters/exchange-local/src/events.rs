@@ -101,4 +101,11 @@ impl Events for LocalEvents {
         })
         .boxed()
     }
+
+    fn try_next(&mut self) -> Option<ExchangeEvent> {
+        self.handling = None;
+        let (event, busy) = self.line.lock().waiting.pop_front()?;
+        self.handling = Some(busy);
+        Some(event)
+    }
 }

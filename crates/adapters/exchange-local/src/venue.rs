@@ -144,9 +144,7 @@ impl LocalVenue {
 
     /// Takes a recorded market event in, at the exchange's present time.
     pub fn apply(&self, event: &MarketEvent) {
-        let recorded = self.lock().feed == Feed::Recorded;
-        let told = recorded.then(|| ExchangeEvent::Market(event.clone()));
-        self.drive_with(told, |venue, now, out| venue.apply(event, now, out));
+        self.drive_with(Some(event), |venue, now, out| venue.apply(event, now, out));
     }
 
     /// Moves the market by whatever `step` does with the venue (a step of a synthetic market).
@@ -156,7 +154,7 @@ impl LocalVenue {
 
     fn drive_with<T>(
         &self,
-        told: Option<ExchangeEvent>,
+        recorded: Option<&MarketEvent>,
         step: impl FnOnce(&mut Venue, Timestamp, &mut Vec<VenueEvent>) -> T,
     ) -> T {
         let mut state = self.lock();
@@ -164,12 +162,14 @@ impl LocalVenue {
         state.position += 1;
         let mut out = std::mem::take(&mut state.out);
         let answer = step(&mut state.venue, now, &mut out);
-        if let Some(event) = told {
-            state.tell(event, now);
+        if let Some(event) = recorded.filter(|_| state.feed == Feed::Recorded) {
+            state.tell(ExchangeEvent::Market(event.clone()), now);
         }
         state.out = out;
-        // A failure to record is remembered and refuses the next call.
-        let _ = state.publish(None, now);
+        if !state.out.is_empty() {
+            // A failure to record is remembered and refuses the next call.
+            let _ = state.publish(None, now);
+        }
         answer
     }
 

@@ -4,7 +4,7 @@
 //! it did not happen and may later ([`ExchangeError::Retry`]), it may have happened ([`ExchangeError::InDoubt`]: ask,
 //! never resend).
 
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, FutureExt};
 use nightdesk_market::{Candle, Instrument, Interval, MarketEvent, Side};
 use nightdesk_orders::{ClientOrderId, ExecutionReport, Fill, OrderKind};
 use nightdesk_units::{Asset, Micros, Qty, Symbol, Timestamp};
@@ -248,4 +248,9 @@ pub trait Exchange: Send + Sync {
 pub trait Events: Send {
     /// The next event; `None` when the connection is closed for good.
     fn next(&mut self) -> BoxFuture<'_, Option<ExchangeEvent>>;
+
+    /// The next event if one is there.
+    fn try_next(&mut self) -> Option<ExchangeEvent> {
+        self.next().now_or_never().flatten()
+    }
 }
