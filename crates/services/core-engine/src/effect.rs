@@ -137,6 +137,8 @@ pub enum Effect {
 pub enum Event {
     /// A request.
     Request(Request, Reply),
+    /// The process is about to stop: no new risk, and nothing that is not under way yet.
+    Drain,
     /// What the emergency journal holds from before this start.
     Emergencies(Vec<EmergencyRecord>),
     /// An order was looked up.

@@ -52,6 +52,8 @@ pub struct CoreEngine {
     /// What effects found out while the store took no writes: at most one event each.
     pub(crate) deferred: Vec<Event>,
     pub(crate) liquidate_at: Option<Timestamp>,
+    /// The process is about to stop.
+    pub(crate) draining: bool,
     due: BTreeMap<ClientOrderId, Due>,
     due_order: BTreeSet<(Timestamp, ClientOrderId)>,
     view_at: Timestamp,
@@ -75,6 +77,7 @@ impl CoreEngine {
             emergency_mode: None,
             deferred: Vec::new(),
             liquidate_at: None,
+            draining: false,
             due: BTreeMap::new(),
             due_order: BTreeSet::new(),
             view_at: Timestamp::default(),
@@ -367,6 +370,7 @@ impl CoreEngine {
     pub(crate) fn event(&mut self, turn: &Turn, event: Event, step: &mut Out) {
         match event {
             Event::Request(request, reply) => self.request(turn, request, reply, step),
+            Event::Drain => self.drain(turn, step),
             Event::Emergencies(records) => self.merge_emergencies(turn, records, step),
             Event::Recalled(pending, entry) => {
                 // What has happened meanwhile is newer than what the store said.

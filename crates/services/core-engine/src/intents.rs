@@ -82,6 +82,16 @@ impl CoreEngine {
         }
     }
 
+    /// What has not been granted yet is given up: the process stops, and who knows for how long.
+    pub(crate) fn drain(&mut self, turn: &Turn, step: &mut Out) {
+        self.draining = true;
+        let waiting = self.durable.active_orders().filter(|entry| entry.order.status == Status::Requested);
+        for id in waiting.map(|entry| entry.order.spec.client_order_id).collect::<Vec<_>>() {
+            self.abandon(turn, id, "stopping".to_owned(), step);
+            self.settle(turn, id, step);
+        }
+    }
+
     /// The order will not be sent.
     fn abandon(&mut self, turn: &Turn, id: ClientOrderId, reason: String, step: &mut Out) {
         tracing::debug!(order.id = %id, reason, "order not sent");
@@ -175,7 +185,7 @@ impl CoreEngine {
                 return Err(format!("instance {} is stopped", intent.instance));
             }
             // Before we know how things stand it waits for its grant; on the grant this is asked again.
-            if self.is_ready() {
+            if self.is_ready() || self.draining {
                 self.may_add_risk(turn, symbol)?;
             } else {
                 self.check_mode()?;
@@ -224,6 +234,9 @@ impl CoreEngine {
         if let Some(reason) = self.durable.quarantine.get(&symbol) {
             return Err(format!("{symbol} is quarantined: {reason}"));
         }
+        if self.draining {
+            return Err("stopping".to_owned());
+        }
         let limits = &self.config.freshness;
         let quote_at = self.quotes.get(&symbol).map(|quote| quote.at).ok_or("no quote yet")?;
         let age = turn.now.since(quote_at);
@@ -262,5 +275,39 @@ fn bounded(kind: OrderKind, worst: Price, instrument: &nightdesk_market::Instrum
             OrderKind::Limit { price: instrument.price(ticks), tif: TimeInForce::Ioc }
         }
         OrderKind::Limit { .. } | OrderKind::LimitMaker { .. } => kind,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+    use nightdesk_shell::Input;
+
+    use crate::Event;
+    use crate::test_house::House;
+
+    #[test]
+    fn a_process_that_stops_gives_up_what_is_not_granted_and_takes_no_new_risk() {
+        let mut house = House::new();
+        house.play("quote 100 100.02 | buy a 2 100 | grant a | buy b 1 100");
+        expect!["[b abandoned: stopping], update b abandoned 0 holds 0, settle b used 0 cost 0 over"]
+            .assert_eq(&house.take(Input::Event(Event::Drain)));
+        expect![[r#"
+            grant b
+            buy c 1 100: [BUY c 1 limit 100 gtc, costs 0], [c abandoned: stopping], update c abandoned 0 holds 0
+            ack a: [a acked], update a open 0 holds 0
+        "#]]
+        .assert_eq(&house.play("grant b | buy c 1 100 | ack a"));
+        house.check_replay();
+    }
+
+    #[test]
+    fn an_order_that_never_arrived_and_was_decided_long_ago_is_not_placed_again() {
+        let mut house = House::new();
+        house.play("quote 100 100.02 | buy a 2 100 | grant a | at 10.1 | quote 100 100.02");
+        expect![[r#"
+            never a 1: [a cancelasked: asked], [a neverarrived: asked], cancel a/1, update a canceled 0 holds 0, settle a used 0 cost 0 over
+        "#]].assert_eq(&house.play("never a 1"));
+        house.check_replay();
     }
 }

@@ -57,7 +57,9 @@ impl CoreEngine {
     /// Whether an order that never arrived is still wanted.
     fn may_place_again(&self, turn: &Turn, id: ClientOrderId) -> bool {
         let Some(entry) = self.durable.orders.get(&id) else { return false };
-        entry.reduces || self.may_add_risk(turn, entry.order.spec.symbol).is_ok()
+        let spec = &entry.order.spec;
+        let timely = turn.now.since(spec.created_at) <= self.config.max_intent_age;
+        entry.reduces || (timely && self.may_add_risk(turn, spec.symbol).is_ok())
     }
 
     /// A report on an order of the account.

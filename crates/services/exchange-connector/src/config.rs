@@ -19,10 +19,13 @@ pub struct Config {
     /// Added to a window's end before an absence counts as proof: what our knowledge of the exchange's clock may be wrong by
     /// beyond its measured uncertainty.
     pub clock_margin: Micros,
+    /// A placement that adds risk and was decided longer ago than this does not leave any more, whatever it waited for: a
+    /// limiter, a ban, a restart. Longer than core-engine's own limit, which then takes the order back.
+    pub max_age: Micros,
 }
 
 impl Config {
-    /// Settings for `symbols` with the defaults of the design: a window of 2 s, a margin of 100 ms.
+    /// Settings for `symbols` with the defaults of the design: a window of 2 s, a margin of 100 ms, an age of at most 15 s.
     #[must_use]
     pub fn new(symbols: Vec<Symbol>) -> Self {
         Self {
@@ -32,6 +35,7 @@ impl Config {
             candles: Vec::new(),
             recv_window: Micros::from_secs(2),
             clock_margin: Micros::from_millis(100),
+            max_age: Micros::from_secs(15),
         }
     }
 }

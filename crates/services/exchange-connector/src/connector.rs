@@ -64,6 +64,8 @@ pub struct ExchangeConnector {
     lost_sight: bool,
     /// A mode heard while the store took no writes. It holds at once, and is taken up when it is heard again.
     pub(crate) emergency_mode: Option<Mode>,
+    /// The process is about to stop.
+    pub(crate) draining: bool,
 }
 
 pub(crate) type Out = Step<Effect>;
@@ -86,6 +88,7 @@ impl ExchangeConnector {
             deferred: Vec::new(),
             lost_sight: false,
             emergency_mode: None,
+            draining: false,
         }
     }
 
@@ -172,6 +175,7 @@ impl ExchangeConnector {
             Event::Candles(request, Err(error)) => {
                 tracing::warn!(%error, symbol = %request.symbol, "candles not fetched; the worker will ask again");
             }
+            Event::Drain => self.drain(turn, step),
             Event::Instruments(Ok(instruments)) => self.instruments(instruments, step),
             Event::Instruments(Err(error)) => {
                 tracing::warn!(%error, "instruments not known yet; asking again");

@@ -759,3 +759,38 @@ fn figures_tell_of_doubt_and_of_fills() {
     assert_eq!((figures.orders_ended, figures.orders_filled, figures.fill_rate()), (2, 1, Some(0.5)));
     assert_eq!(figures.mean_slippage(), Some(0.0));
 }
+
+#[test]
+fn what_was_decided_too_long_ago_does_not_leave_unless_it_is_an_exit() {
+    check(
+        "mode normal | place a | reduce b | at 14.1 | admitted a | admitted b | place c",
+        expect![[r#"
+            mode normal: [mode v0], send mode v0 effective, in flight []
+            place a: -> admit a Place
+            reduce b: -> admit b Exit
+            at 14.1
+            admitted a: [refused a/1: held back: decided 15100 ms ago], send a/1 never arrived
+            admitted b: [attempted b/1 until 26100], -> place b/1
+            place c: [refused c/1: held back: decided 15100 ms ago], send c/1 never arrived
+        "#]],
+    );
+}
+
+#[test]
+fn a_process_that_stops_lets_exits_and_cancels_leave_and_takes_the_rest_back() {
+    check(
+        "mode normal | place a | admitted a | place b | reduce c | drain | admitted b | admitted c | place d | cancel a",
+        expect![[r#"
+            mode normal: [mode v0], send mode v0 effective, in flight []
+            place a: -> admit a Place
+            admitted a: [attempted a/1 until 12000], -> place a/1
+            place b: -> admit b Place
+            reduce c: -> admit c Exit
+            drain: [refused b/1: held back: stopping], send b/1 never arrived
+            admitted b
+            admitted c: [attempted c/1 until 12000], -> place c/1
+            place d: [refused d/1: held back: stopping], send d/1 never arrived
+            cancel a
+        "#]],
+    );
+}

@@ -108,6 +108,8 @@ pub enum Event {
     Reconciled(ReconcileAnswer),
     /// Candles, or why not.
     Candles(CandleRequest, Result<CandleBatch, ExchangeError>),
+    /// The process is about to stop: nothing that adds risk leaves any more.
+    Drain,
     /// Instruments, or why not.
     Instruments(Result<Vec<Instrument>, ExchangeError>),
 }

@@ -84,6 +84,31 @@ impl ExchangeConnector {
         command.reduces || (meanwhile && self.durable.mode.as_ref().is_some_and(|mode| mode.permits(true)))
     }
 
+    /// Why a placement that adds risk comes too late to leave.
+    fn untimely(&self, turn: &Turn, command: &Command) -> Option<String> {
+        let age = turn.now.since(command.decided_at);
+        if command.reduces {
+            None
+        } else if self.draining {
+            Some("held back: stopping".to_owned())
+        } else if age > self.config.max_age {
+            Some(format!("held back: decided {} ms ago", age.as_millis()))
+        } else {
+            None
+        }
+    }
+
+    /// What waits for its turn to add risk is taken back: the process stops, and who knows for how long.
+    pub(crate) fn drain(&mut self, turn: &Turn, step: &mut Out) {
+        self.draining = true;
+        let waiting: Vec<Command> = self.live.values().filter_map(|live| live.waiting).collect();
+        for command in waiting {
+            if let Some(reason) = self.untimely(turn, &command) {
+                self.refuse(turn, command, &reason, step);
+            }
+        }
+    }
+
     /// Lets the placement wait for its turn, unless the mode forbids it for good.
     fn admit(&mut self, turn: &Turn, command: Command, step: &mut Out) {
         if !self.permits(&command) {
@@ -92,6 +117,10 @@ impl ExchangeConnector {
                 let reason = format!("held back: trading is {}", mode.level);
                 self.refuse(turn, command, &reason, step);
             }
+            return;
+        }
+        if let Some(reason) = self.untimely(turn, &command) {
+            self.refuse(turn, command, &reason, step);
             return;
         }
         let id = command.order.client_order_id;
@@ -140,6 +169,10 @@ impl ExchangeConnector {
         let (Some(command), false) = (live.waiting.take(), live.seen) else { return };
         if !self.permits(&command) && !planted("halt-spares-waiting") {
             self.refuse(turn, command, "held back: trading was halted while it waited", step);
+            return;
+        }
+        if let Some(reason) = self.untimely(turn, &command) {
+            self.refuse(turn, command, &reason, step);
             return;
         }
         let window = Window { timestamp: turn.now + offset.offset, recv_window: self.config.recv_window };

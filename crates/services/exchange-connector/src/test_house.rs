@@ -241,12 +241,13 @@ impl House {
             }
             ["mode", word, version] => Input::Message(Message::Mode(mode(word, version.parse().unwrap()))),
             ["wake"] => Input::Wakeup,
+            ["drain"] => Input::Event(Event::Drain),
             words => Input::Event(self.event(words)?),
         })
     }
 
     /// `place|reduce|cancel NAME[/ATTEMPT]`, `mode WORD [VERSION]`, `admitted NAME`, `placed NAME HOW`, `canceled NAME HOW`,
-    /// `queried NAME HOW [asked SECONDS]`, `report NAME STATUS`, `stream WHICH HOW`, `trade ID SECONDS`, `wake`,
+    /// `queried NAME HOW [asked SECONDS]`, `report NAME STATUS`, `stream WHICH HOW`, `trade ID SECONDS`, `wake`, `drain`,
     /// `at SECONDS` (since the start), `epoch N`, `decided SECONDS`, `skew MS`, `snapshot`, `restart`,
     /// `without a store: COMMAND`.
     pub(crate) fn run(&mut self, text: &str) -> String {
