@@ -9,6 +9,7 @@ use nightdesk_units::{Lots, Ticks, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::AccountId;
+use crate::levels::Levels;
 use crate::slab::{NONE, Slab};
 
 /// Queue-ahead of an order at a price whose displayed quantity is not known yet.
@@ -58,10 +59,10 @@ pub(crate) struct Slot {
     pub(crate) queue: u32,
 }
 
-/// One side, best level last: changes happen near the top, so they move little.
+/// One side.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Half {
-    pub(crate) slots: Vec<Slot>,
+    pub(crate) slots: Levels,
     /// Resting orders on this side.
     pub(crate) orders: usize,
 }
@@ -69,13 +70,7 @@ pub(crate) struct Half {
 impl Half {
     /// Where `key` is, or where it belongs.
     pub(crate) fn find(&self, key: i64) -> Result<usize, usize> {
-        let near = self.slots.len().saturating_sub(8);
-        for (i, slot) in self.slots.iter().enumerate().skip(near).rev() {
-            if slot.key <= key {
-                return if slot.key == key { Ok(i) } else { Err(i + 1) };
-            }
-        }
-        self.slots[..near].binary_search_by_key(&key, |slot| slot.key)
+        self.slots.find(key)
     }
 }
 

@@ -21,6 +21,7 @@ mod venue;
 mod account;
 mod book;
 mod display;
+mod levels;
 mod order;
 mod pairs;
 mod random;
