@@ -15,7 +15,8 @@ const NAMES: [&str; 6] = ["a", "b", "c", "d", "n", "o"];
 fn command() -> impl Strategy<Value = String> {
     let name = || prop::sample::select(NAMES.to_vec());
     let amount = || prop::sample::select(vec!["0.5", "1", "2"]);
-    let price = |name: &str, step: i64| if name < "n" { format!("{}", 100 + step) } else { format!("10.0{}", step + 1) };
+    let price =
+        |name: &str, step: i64| if name < "n" { format!("{}", 100 + step) } else { format!("10.0{}", step + 1) };
     prop_oneof![
         4 => (name(), amount(), -1..2i64).prop_map(move |(n, q, s)| format!("buy {n} {q} {}", price(n, s))),
         2 => (name(), amount()).prop_map(|(n, q)| format!("buy {n} {q} market")),
@@ -83,9 +84,7 @@ impl Run {
                 self.house.run(text)
             }
             ["doubt", name] if !self.house.commands.contains_key(*name) => return,
-            ["fresh"] => {
-                self.house.play("link up | quote 100 100.02 | quote ETHUSDT 10 10.02 | compare | reconcile")
-            }
+            ["fresh"] => self.house.play("link up | quote 100 100.02 | quote ETHUSDT 10 10.02 | compare | reconcile"),
             ["rejected", name] => {
                 if self.arrived(name) || !self.house.commands.contains_key(*name) {
                     return;
@@ -154,7 +153,12 @@ impl Run {
         for (name, order) in &self.house.exchange {
             let Some(entry) = self.house.engine.durable.orders.get(&id(name)) else { continue };
             assert_eq!(entry.order.filled, order.report.filled, "{name}");
-            assert_eq!(entry.order.status.is_final(), order.report.status.is_final(), "{name} {:?}", entry.order.status);
+            assert_eq!(
+                entry.order.status.is_final(),
+                order.report.status.is_final(),
+                "{name} {:?}",
+                entry.order.status
+            );
         }
     }
 }

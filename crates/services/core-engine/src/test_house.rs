@@ -434,6 +434,7 @@ impl House {
         String::new()
     }
 
+    #[allow(clippy::too_many_lines, reason = "one line for each word that a test may say")]
     fn run_input(&mut self, words: &[&str]) -> String {
         match words {
             ["start"] => self.take(Input::Started),
