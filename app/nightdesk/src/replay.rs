@@ -70,7 +70,7 @@ pub(crate) async fn run(host: Host, args: UpArgs) -> Result<(), Failure> {
     summary.watch(&desk.apis, &stores);
     let apis = desk.apis.clone();
     up::measure(&host, &trading, &apis, &lockstep.bus);
-    up::register(&host, desk);
+    up::register(&host, desk, || std::future::ready(Ok(())));
     up::serve(&host, &args, &config, &dir, &apis, &stores, &env)?;
     let settle = summary.clone();
     let (stopper, exit) = (host.clone(), args.exit_at_end);

@@ -88,21 +88,26 @@ impl Summary {
     /// Waits until no order is under way, within reason, and takes a last look at core-engine. To be called before the
     /// services stop and after nothing new can come.
     pub(crate) async fn settle(&self, apis: &Apis) {
-        let end = tokio::time::Instant::now() + SETTLE;
-        loop {
-            let (reply, answer) = Reply::channel();
-            if !apis.core.send(Event::Request(Request::View, reply)).await {
-                return;
+        // What has not left yet stays here; what has left is followed to certainty.
+        apis.core.send(Event::Drain).await;
+        apis.connector.send(nightdesk_exchange_connector::Event::Drain).await;
+        let settled = async {
+            loop {
+                let (reply, answer) = Reply::channel();
+                if !apis.core.send(Event::Request(Request::View, reply)).await {
+                    return;
+                }
+                let Ok(Response::View(view)) = answer.recv().await else { return };
+                let unsettled = view.unsettled;
+                *self.inner.view.lock().unwrap_or_else(PoisonError::into_inner) = Some(*view);
+                if unsettled == 0 {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
             }
-            let Ok(Ok(Response::View(view))) = tokio::time::timeout(Duration::from_secs(1), answer.recv()).await else {
-                return;
-            };
-            let unsettled = view.unsettled;
-            *self.inner.view.lock().unwrap_or_else(PoisonError::into_inner) = Some(*view);
-            if unsettled == 0 || tokio::time::Instant::now() >= end {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
+        };
+        if tokio::time::timeout(SETTLE, settled).await.is_err() {
+            tracing::warn!("orders are still under way; the next start takes them up");
         }
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use futures_util::future::BoxFuture;
 use nightdesk_assembly::{Apis, Desk, Stores, Trading, World};
 use nightdesk_bus::Bus;
 use nightdesk_bus_local::LocalBus;
@@ -15,7 +16,7 @@ use nightdesk_host::http::{Heartbeat, Server, ServerOptions, State};
 use nightdesk_host::{Failure, Host, RunFile, Status};
 use nightdesk_platform::{EmergencyJournal, kpi};
 use nightdesk_platform_local::{DataDir, EmergencyFile, OsEntropy, SecretsFile, SystemClock};
-use nightdesk_shell::StorageState;
+use nightdesk_shell::{ShellError, Stopper, StorageState};
 
 use crate::cli::UpArgs;
 use crate::config::Config;
@@ -73,10 +74,8 @@ pub(crate) async fn run(host: Host, args: UpArgs) -> Result<(), Failure> {
     summary.watch(&desk.apis, &stores);
     let apis = desk.apis.clone();
     measure(&host, &trading, &apis, &bus);
-    register(&host, desk);
-    let settle = summary.clone();
-    let asked = apis.clone();
-    host.on_drain("orders under way", move || async move {
+    let (settle, asked) = (summary.clone(), apis.clone());
+    register(&host, desk, move || async move {
         // A market that stands still fills nothing more: what is under way can come to its end.
         if let Some(simulator) = embedded {
             simulator.pause(true).await?;
@@ -159,18 +158,36 @@ pub(crate) fn measure(host: &Host, trading: &Trading, apis: &Apis, bus: &LocalBu
     });
 }
 
-/// Registers the shells with the host, in the order in which they started: they drain in reverse.
-pub(crate) fn register(host: &Host, desk: Desk) {
+/// Registers the shells with the host, which drains in reverse: the workers first, so that nothing new is decided; then
+/// `settle`, while everybody else can still bring to its end what is under way.
+pub(crate) fn register<D, F>(host: &Host, desk: Desk, settle: D)
+where
+    D: FnOnce() -> F + Send + 'static,
+    F: Future<Output = Result<(), Failure>> + Send + 'static,
+{
     let statuses: BTreeMap<String, _> = desk.apis.status.iter().cloned().collect();
-    for ((name, shell), stopper) in desk.shells.into_iter().zip(desk.stoppers) {
+    let shells = desk.shells.into_iter().zip(desk.stoppers);
+    let workers = desk.apis.workers.iter().map(|(instance, _)| format!("worker.{instance}"));
+    let workers: Vec<String> = workers.collect();
+    let (workers, others): (Vec<_>, Vec<_>) = shells.partition(|((name, _), _)| workers.contains(name));
+    register_shells(host, others, &statuses);
+    host.on_drain("orders under way", settle);
+    register_shells(host, workers, &statuses);
+}
+
+/// A service's name, its loop, and what ends it.
+type Running = ((String, BoxFuture<'static, Result<(), ShellError>>), Stopper);
+
+fn register_shells(host: &Host, shells: Vec<Running>, statuses: &BTreeMap<String, Arc<nightdesk_shell::Status>>) {
+    for ((name, shell), stopper) in shells {
         if let Some(status) = statuses.get(&name) {
-            let status = Arc::clone(status);
-            host.health().check(format!("{name} store"), move || match status.storage() {
+            let asked = Arc::clone(status);
+            host.health().check(format!("{name} store"), move || match asked.storage() {
                 StorageState::Works => State::Up,
                 StorageState::Starting => State::Down("starting".to_owned()),
                 StorageState::Failed => State::Down("the store takes no writes: no new risk".to_owned()),
             });
-            watch_heartbeat(host, &name, Arc::clone(statuses.get(&name).unwrap_or(&Arc::default())));
+            watch_heartbeat(host, &name, Arc::clone(status));
         }
         host.register(name, shell, move || async move {
             stopper.stop();

@@ -10,7 +10,7 @@ mod common;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use common::{Chance, Desk, LONG, Record, Scratch, Simulator, config, secret_set, setting, until, verify};
+use common::{Chance, Desk, Record, Scratch, Simulator, config, secret_set, setting, until, verify};
 use serde_json::Value;
 
 const GRID: &str = "levels = 20\norder_quote = \"50\"\nstep_pct = 0.003\nreanchor_after_s = 1\nretry_after_s = 1";
@@ -26,13 +26,16 @@ const STRATEGIES: [(&str, &str, &str, &str); 6] = [
     ("m-sol", "ma-crossover", "SOLUSDT", CROSSOVER),
 ];
 
+/// Longer than the minute for which the limiter may wait: many starts in one minute use up its request weight.
+const PATIENCE: Duration = Duration::from_secs(180);
+
 /// When to kill.
 #[derive(Debug, Clone, Copy)]
 enum Moment {
     /// So long after the start, whatever it is doing.
     AfterStart(Duration),
-    /// After it has traded, just when this file has grown: a commit, or what the exchange recorded.
-    Growth(usize, Duration),
+    /// After it has traded, just when this file has grown so many times: a commit, or what the exchange recorded.
+    Growth { file: usize, times: u64, delay: Duration },
     /// So long after it began to trade.
     Trading(Duration),
 }
@@ -43,7 +46,7 @@ fn moment(chance: &mut Chance, files: usize) -> Moment {
         1 => Moment::Trading(Duration::from_millis(chance.below(1_000))),
         _ => {
             let file = usize::try_from(chance.below(files as u64)).unwrap();
-            Moment::Growth(file, Duration::from_micros(chance.below(4_000)))
+            Moment::Growth { file, times: 1 + chance.below(40), delay: Duration::from_micros(chance.below(4_000)) }
         }
     }
 }
@@ -67,6 +70,16 @@ fn pause(time: Duration) {
     }
 }
 
+/// Waits for a write, but not for ever: a log that nothing is written to proves nothing.
+fn await_growth(file: &Path) {
+    // A log that was reset is written again from its beginning, so length alone says too little.
+    let look = || std::fs::metadata(file).and_then(|file| Ok((file.len(), file.modified()?))).ok();
+    let (start, before) = (Instant::now(), look());
+    while look() == before && start.elapsed() < Duration::from_millis(500) {
+        std::thread::sleep(Duration::from_micros(50));
+    }
+}
+
 /// Lets the desk run until `moment`, then kills it.
 fn kill_at(moment: Moment, mut desk: Desk, record: &mut Record, files: &[PathBuf]) {
     if let Moment::AfterStart(time) = moment {
@@ -75,18 +88,14 @@ fn kill_at(moment: Moment, mut desk: Desk, record: &mut Record, files: &[PathBuf
         return;
     }
     let before = record.look().order_count();
-    until("it orders again after the restart", LONG, || {
+    until("it orders again after the restart", PATIENCE, || {
         desk.assert_alive();
         (record.look().order_count() > before).then_some(())
     });
     match moment {
-        Moment::Growth(file, delay) => {
-            let length = || std::fs::metadata(&files[file]).map_or(0, |file| file.len());
-            let modified = || std::fs::metadata(&files[file]).and_then(|file| file.modified()).ok();
-            let (start, before) = (Instant::now(), (length(), modified()));
-            // A log that was reset is written again from its beginning; one that nothing is written to proves nothing.
-            while (length(), modified()) == before && start.elapsed() < Duration::from_secs(3) {
-                std::thread::sleep(Duration::from_micros(50));
+        Moment::Growth { file, times, delay } => {
+            for _ in 0..times {
+                await_growth(&files[file]);
             }
             pause(delay);
         }
@@ -122,7 +131,7 @@ fn run(name: &str, dir: &Path, config: &Path, record_file: &Path, last: impl FnO
     }
     let mut desk = Desk::up(dir, config, &[]);
     let before = record.look().order_count();
-    until("it orders again after the last restart", LONG, || {
+    until("it orders again after the last restart", PATIENCE, || {
         desk.assert_alive();
         (record.look().order_count() > before).then_some(())
     });
@@ -150,12 +159,7 @@ fn conclude(name: &str, outcome: &Outcome) {
 fn killed_at_any_moment_it_neither_loses_nor_doubles_an_order() {
     let scratch = Scratch::new("kill-external");
     let simulator = Simulator::start(&scratch.join("exchange"), &["--seed", "7"]);
-    let address = &simulator.address;
-    let exchange = format!(
-        "kind = \"external\"\nrequests_per_second = 50\nrest = \"http://{address}\"\nstreams = \"ws://{address}\"\n\
-         ws_api = \"ws://{address}\""
-    );
-    let config = config(&scratch.join("config.toml"), &exchange, &STRATEGIES);
+    let config = config(&scratch.join("config.toml"), &simulator.external(), &STRATEGIES);
     let dir = scratch.join("desk");
     secret_set(&dir);
     let outcome = run("external", &dir, &config, &simulator.record_file(), |_| simulator.pause(true));

@@ -96,6 +96,32 @@ impl BusState {
     }
 }
 
+/// The messages that a spell of chaos is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Only {
+    Control,
+    ToConnector,
+    ToCore,
+    ToCapital,
+    ToWorkers,
+}
+
+impl Only {
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Control, Self::ToConnector, Self::ToCore, Self::ToCapital, Self::ToWorkers];
+
+    fn covers(self, envelope: &Envelope) -> bool {
+        let queue = &envelope.queue;
+        match self {
+            Self::Control => *queue == Queue::CONNECTOR_CONTROL,
+            Self::ToConnector => *queue == Queue::CONNECTOR,
+            Self::ToCore => *queue == Queue::CORE,
+            Self::ToCapital => *queue == Queue::CAPITAL,
+            Self::ToWorkers => queue.as_str().starts_with("worker"),
+        }
+    }
+}
+
 /// What becomes of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
@@ -114,7 +140,7 @@ impl World {
         if self.weather.bus_down {
             return Fate::Lose;
         }
-        if chaos.is_calm() {
+        if chaos.is_calm() || self.weather.bus_only.is_some_and(|only| !only.covers(envelope)) {
             return Fate::Deliver;
         }
         // A broker's confirm is no proof, and the design says what heals it: orders are driven again.
@@ -137,6 +163,9 @@ impl World {
     }
 
     fn publish(&mut self, envelope: Envelope) -> BoxFuture<'static, Result<(), BusError>> {
+        if matches!(&envelope.message, Message::Command(command) if !command.cancel && !command.reduces) {
+            self.lurk();
+        }
         let fate = self.fate(&envelope);
         self.note("publish", fate as u64, || format!("{fate:?} {envelope:?}"));
         let lost = Err(BusError::Unavailable("lost on the way".to_owned()));

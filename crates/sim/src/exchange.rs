@@ -145,7 +145,7 @@ impl World {
     }
 
     /// Something happened at the venue: the judge sees it, then our streams carry it.
-    fn told(&mut self, events: &[VenueEvent]) {
+    pub(crate) fn told(&mut self, events: &[VenueEvent]) {
         for event in events {
             self.judge_venue(event);
         }

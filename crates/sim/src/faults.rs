@@ -1,9 +1,13 @@
 //! What is done to the system, and when. Each seed draws its own mix, so that now one thing goes wrong often, now another.
 
 use nightdesk_exchange::Stream;
+use nightdesk_market::Side;
+use nightdesk_matching::{OrderRequest, RequestKind};
 use nightdesk_store::StoreError;
-use nightdesk_units::{Micros, Timestamp};
+use nightdesk_units::{Decimal, Lots, Micros, Qty, Timestamp};
 
+use crate::bus::Only;
+use crate::exchange::ACCOUNT;
 use crate::life::{Armed, Point, Who, name_of};
 use crate::world::{Call, World};
 
@@ -45,6 +49,8 @@ pub(crate) const NAMES: &[&str] = &[
     "report out of order",
     "clock step",
     "market stands",
+    "foreign trade",
+    "deposit",
 ];
 
 /// Faults of messages, per mille.
@@ -94,6 +100,8 @@ pub(crate) struct ReportChaos {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Weather {
     pub(crate) bus: BusChaos,
+    /// Of these messages alone.
+    pub(crate) bus_only: Option<Only>,
     pub(crate) bus_down: bool,
     pub(crate) bus_slow: Micros,
     pub(crate) net: NetChaos,
@@ -130,10 +138,11 @@ enum Trouble {
     Reports,
     ClockStep,
     MarketStands,
+    Foreign,
 }
 
 /// With how often each is drawn, before the seed's own mix.
-const TROUBLES: [(Trouble, u64); 22] = [
+const TROUBLES: [(Trouble, u64); 23] = [
     (Trouble::Crash, 6),
     (Trouble::CrashOne, 8),
     (Trouble::Restart, 2),
@@ -156,6 +165,7 @@ const TROUBLES: [(Trouble, u64); 22] = [
     (Trouble::Reports, 4),
     (Trouble::ClockStep, 1),
     (Trouble::MarketStands, 1),
+    (Trouble::Foreign, 1),
 ];
 
 impl World {
@@ -165,9 +175,12 @@ impl World {
         let mut mix: Vec<(Trouble, u64)> =
             TROUBLES.iter().map(|(trouble, weight)| (*trouble, weight * chance.below(4))).collect();
         let total: u64 = mix.iter().map(|(_, weight)| weight).sum();
+        // Somebody else at the account excuses what otherwise would be a fault of ours: only now and then.
+        let strict = chance.hits(800);
         if total == 0 {
             mix = TROUBLES.to_vec();
         }
+        mix.retain(|(trouble, _)| !(strict && *trouble == Trouble::Foreign));
         let total: u64 = mix.iter().map(|(_, weight)| weight).sum();
         let count = chance.between(26, 44);
         let mut plan = Vec::new();
@@ -221,6 +234,7 @@ impl World {
                 });
             }
             Trouble::Reports => self.report_chaos(),
+            Trouble::Foreign => self.meddle(),
             Trouble::MarketStands => {
                 self.spell(7, "market stands", (20, 120), |weather, on| weather.market_stands = on)
             }
@@ -312,7 +326,11 @@ impl World {
             overtake: self.odds(300),
             delay: self.odds(300),
         };
-        self.spell_quietly(3, (5, 60), move |weather, on| weather.bus = if on { chaos } else { BusChaos::default() });
+        // Often only some messages suffer, so that they lag behind the others.
+        let only = if self.chance.fault.hits(500) { self.chance.fault.pick(&Only::ALL).copied() } else { None };
+        self.spell_quietly(3, (5, 60), move |weather, on| {
+            (weather.bus, weather.bus_only) = if on { (chaos, only) } else { (BusChaos::default(), None) };
+        });
     }
 
     fn net_chaos(&mut self) {
@@ -358,6 +376,35 @@ impl World {
             let armed = self.armed.swap_remove(index);
             let who = armed.who.filter(|_| !armed.all);
             self.crash(who, Point::Idle, armed.down);
+        }
+    }
+
+    /// Somebody else uses the account: trades by hand, or pays in.
+    fn meddle(&mut self) {
+        let chance = &self.chance.fault;
+        let (trades, index, buys) = (chance.hits(700), chance.index(2), chance.hits(500));
+        let instrument = self.exchange.venue.config().instruments[index].clone();
+        let (at, mut out) = (self.exchange_time(), Vec::new());
+        self.judge.meddled = true;
+        let done = if trades {
+            let request = OrderRequest {
+                symbol: instrument.symbol,
+                side: if buys { Side::Buy } else { Side::Sell },
+                kind: RequestKind::Market { qty: instrument.qty(Lots(300)) },
+                client_order_id: None,
+                stp: None,
+            };
+            self.fault("foreign trade");
+            self.exchange.venue.place(ACCOUNT, &request, at, &mut out).map(drop)
+        } else {
+            self.fault("deposit");
+            let amount = Qty::new(Decimal::from(100));
+            self.exchange.venue.deposit(ACCOUNT, instrument.quote, amount, at, &mut out)
+        };
+        self.note("meddle", 0, || format!("{done:?}"));
+        self.told(&out);
+        for wait in [20, 90, 200] {
+            self.plan(Micros::from_secs(wait), "release", Self::look_and_release);
         }
     }
 

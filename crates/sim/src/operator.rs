@@ -22,6 +22,7 @@ pub(crate) const OPERATIONS: &[&str] = &[
     "start strategy",
     "cancel",
     "reconcile",
+    "release",
     "view",
 ];
 
@@ -37,13 +38,15 @@ pub(crate) struct OperatorState {
     pub(crate) view: Option<Box<nightdesk_core_engine::View>>,
     /// The seed is coming to rest: everything is to be normal, and no strategy is to decide.
     pub(crate) closing: bool,
+    /// Waits for the next order that adds risk to be sent out, to halt at that very moment.
+    pub(crate) lurks: bool,
     halts: u64,
 }
 
 impl OperatorState {
     pub(crate) fn new(instances: Vec<InstanceId>) -> Self {
         let (asked, mode) = (Vec::new(), Mode::default());
-        Self { core: None, instances, asked, mode, view: None, closing: false, halts: 0 }
+        Self { core: None, instances, asked, mode, view: None, closing: false, lurks: false, halts: 0 }
     }
 
     /// A service's life is over: what it answered and nobody has read is lost with it.
@@ -71,7 +74,8 @@ impl World {
         let chance = &self.chance.operator;
         let instance = chance.pick(&self.operator.instances).copied();
         match (chance.below(20), instance) {
-            (0..=4, _) => self.halt(false),
+            (0..=1, _) => self.halt(false),
+            (2..=4, _) => self.operator.lurks = true,
             (5..=6, _) => {
                 let by = "op".to_owned();
                 self.ask("liquidate", Request::Liquidate { reason: "drill".to_owned(), by });
@@ -96,8 +100,17 @@ impl World {
                     self.ask("cancel", Request::Cancel { id, by: "op".to_owned() });
                 }
             }
-            (15..=17, _) => self.ask("reconcile", Request::Reconcile),
+            (15..=16, _) => self.ask("reconcile", Request::Reconcile),
+            (17, _) => self.release(),
             _ => self.ask("view", Request::View),
+        }
+    }
+
+    /// A command that adds risk is on its way.
+    pub(crate) fn lurk(&mut self) {
+        if std::mem::take(&mut self.operator.lurks) {
+            let after = self.chance.operator.millis(0, if self.chance.operator.hits(700) { 60 } else { 1_500 });
+            self.plan(after, "halt", |world| world.halt(false));
         }
     }
 
@@ -158,10 +171,25 @@ impl World {
         if self.operator.mode.read_only {
             self.read_only(false);
         }
+        self.release();
         for instance in self.operator.instances.clone() {
             self.strategy(instance, false);
         }
         self.ask("view", Request::View);
+    }
+
+    /// Looks, and a little later releases what is quarantined.
+    pub(crate) fn look_and_release(&mut self) {
+        self.ask("view", Request::View);
+        self.plan(Micros::from_secs(5), "release", Self::release);
+    }
+
+    /// Has looked at what is quarantined, and lets it be traded again.
+    pub(crate) fn release(&mut self) {
+        let held = self.operator.view.as_ref().map(|view| view.quarantine.clone()).unwrap_or_default();
+        for (symbol, _) in held {
+            self.ask("release", Request::Release { symbol, by: "op".to_owned() });
+        }
     }
 
     fn ask(&mut self, name: &str, request: Request) {

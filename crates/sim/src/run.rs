@@ -192,6 +192,11 @@ impl Seed {
 
     /// Waits until nothing is under way and the books agree.
     fn rest(&mut self) -> bool {
+        let stuck = settled::unanswered(&self.sim.lock());
+        if !stuck.is_empty() {
+            self.sim.lock().violate(stuck.join("; "));
+            return false;
+        }
         let mut looked = START + REST_FROM;
         loop {
             self.sim.lock().close();

@@ -7,12 +7,15 @@ use futures_util::future::FutureExt;
 use nightdesk_capital::Level;
 use nightdesk_matching::{OrderRef, OrderStatus, OrderView};
 use nightdesk_store::{ModelStore, Row, Schema, Store, Value};
-use nightdesk_units::{Decimal, Qty};
+use nightdesk_units::{Decimal, Micros, Qty};
 
 use crate::exchange::ACCOUNT;
 use crate::life::{CAPITAL, CONNECTOR, CORE, FIRST_WORKER, Who, name_of};
 use crate::setup::Setup;
 use crate::world::World;
+
+/// How long an order may wait for a word when all is well.
+const PATIENCE: Micros = Micros::from_secs(60);
 
 /// What is still under way; empty when the world is at rest.
 pub(crate) fn unrest(world: &World) -> Vec<String> {
@@ -56,6 +59,17 @@ fn text(row: &[Value], column: usize) -> &str {
 fn table(world: &World, who: Who, schema: &Schema, name: &str) -> Vec<Vec<Value>> {
     let found = schema.tables.iter().find(|table| table.name == name);
     found.map(|table| world.stores[who].model.rows(table)).unwrap_or_default()
+}
+
+/// Orders that have waited for a word for long although nothing goes wrong any more. Asked before anybody makes for rest:
+/// an order that is taken back needs no answer.
+pub(crate) fn unanswered(world: &World) -> Vec<String> {
+    let waiting = ["requested", "pending_new", "in_doubt", "pending_cancel"];
+    let since = |row: &[Value]| row.get(12).and_then(Value::as_int).unwrap_or(i64::MAX);
+    let longest = world.now().0 - PATIENCE.0;
+    let rows = table(world, CORE, &nightdesk_core_engine::SCHEMA, "orders");
+    let stuck = rows.iter().filter(|row| waiting.contains(&text(row, 7)) && since(row) < longest);
+    stuck.map(|row| format!("order {} has been {} for more than a minute", text(row, 0), text(row, 7))).collect()
 }
 
 /// I3 and I4: where core-engine's tables and the exchange's record differ.

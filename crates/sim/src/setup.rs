@@ -102,8 +102,10 @@ impl Setup {
                 .get(&worker.instance)
                 .map_or(Money::ZERO, |own| own.allocation.of(rules.total).unwrap_or_default()),
         });
-        let core = nightdesk_core_engine::Config::new(read("USDT")?, rules.price_collar(), instances.collect());
+        let mut core = nightdesk_core_engine::Config::new(read("USDT")?, rules.price_collar(), instances.collect());
         let mut connector = nightdesk_exchange_connector::Config::new(vec![btc, eth]);
+        // Little memory, so that much is forgotten and looked up again.
+        (core.remembered, connector.remembered) = (12, 8);
         connector.instances = workers.iter().map(|worker| worker.instance).collect();
         connector.candles = vec![(btc, Interval::ONE_MINUTE)];
         Ok(Self {

@@ -24,7 +24,6 @@ use crate::{Settings, house};
 
 /// The recordings, within the data folder.
 const FILES: [&str; 2] = ["market/spot_btcusdt_20240808.gz", "market/spot_btcusdt_20240809.gz"];
-const ROUNDS: usize = 15;
 /// Before the recording begins, the services start and look at the account.
 const BEFORE: Micros = Micros::from_secs(1);
 
@@ -61,7 +60,7 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Section> {
         None => goals.into(),
     };
     for (every, name, goal) in goals {
-        let runs: Vec<Run> = (0..ROUNDS).map(|_| play(&tape, every)).collect::<anyhow::Result<_>>()?;
+        let runs: Vec<Run> = (0..settings.rounds).map(|_| play(&tape, every)).collect::<anyhow::Result<_>>()?;
         let rates = |span: fn(&Run) -> Duration| runs.iter().map(|run| rate(count, span(run))).collect::<Vec<_>>();
         let (wall, cpu) = (rates(|run| run.took), rates(|run| run.cpu));
         match goal {
@@ -70,7 +69,7 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Section> {
             }
             None => section.add(format!("events a second {name}"), median(wall.clone()), "1/s"),
         }
-        section.add(format!("the same, best of {ROUNDS} runs"), wall.into_iter().fold(0.0, f64::max), "1/s");
+        section.add(format!("the same, best of {} runs", settings.rounds), wall.into_iter().fold(0.0, f64::max), "1/s");
         section.add("the same, by processor time".to_owned(), median(cpu), "1/s");
         let Some(last) = runs.last() else { continue };
         section.add(format!("orders {name}"), last.orders as f64, "");
@@ -82,7 +81,7 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Section> {
     section.add("events", count as f64, "");
     section.add("quotes", quotes as f64, "");
     section.add("depth updates", depth as f64, "");
-    section.note("rounds", ROUNDS);
+    section.note("rounds", settings.rounds);
     section.note("files", FILES.join(", "));
     section.note(
         "services",

@@ -41,6 +41,9 @@ struct Cli {
     /// Play recordings with an order every so many quotes only; 0 for none.
     #[arg(long)]
     every: Option<u64>,
+    /// Play recordings so many times.
+    #[arg(long, default_value_t = 15)]
+    rounds: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -58,6 +61,7 @@ pub(crate) struct Settings {
     pub(crate) data: PathBuf,
     pub(crate) dir: PathBuf,
     pub(crate) every: Option<u64>,
+    pub(crate) rounds: usize,
     seconds: Option<u64>,
 }
 
@@ -91,7 +95,8 @@ type Benchmark = fn(&Settings) -> anyhow::Result<Section>;
 fn run(cli: &Cli) -> anyhow::Result<bool> {
     let named = cli.data.clone().or_else(|| std::env::var_os("NIGHTDESK_DATA").map(PathBuf::from));
     let data = named.unwrap_or_else(|| PathBuf::from("../shared/data"));
-    let settings = Settings { data, dir: cli.dir.clone(), seconds: cli.seconds, every: cli.every };
+    let settings =
+        Settings { data, dir: cli.dir.clone(), seconds: cli.seconds, every: cli.every, rounds: cli.rounds.max(1) };
     let wanted = |name: Name| cli.names.is_empty() || cli.names.contains(&Name::Spine) || cli.names.contains(&name);
     let benchmarks: [(Name, Benchmark); 2] = [(Name::Durable, durable::run), (Name::Backtest, backtest::run)];
     let mut sections = Vec::new();

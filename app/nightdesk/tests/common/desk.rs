@@ -113,6 +113,16 @@ impl Desk {
         })
     }
 
+    /// A resource of its API, which it may not serve at once.
+    pub(crate) fn get(&mut self, path: &str) -> Value {
+        until(path, super::LONG, || {
+            self.assert_alive();
+            let (address, token) = self.api();
+            let (status, body) = http(&address, "GET", path, Some(&token), "").ok()?;
+            (status == 200).then(|| serde_json::from_str(&body).unwrap())
+        })
+    }
+
     /// Asks its API.
     pub(crate) fn ask(&mut self, method: &str, path: &str, body: &str) -> (u16, String) {
         let (address, token) = self.api();

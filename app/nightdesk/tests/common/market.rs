@@ -45,6 +45,15 @@ impl Simulator {
         Self { child, address, control, dir: dir.to_owned() }
     }
 
+    /// The `[exchange]` table of a configuration that trades on it.
+    pub(crate) fn external(&self) -> String {
+        let address = &self.address;
+        format!(
+            "kind = \"external\"\nrequests_per_second = 50\nrest = \"http://{address}\"\nstreams = \"ws://{address}\"\n\
+             ws_api = \"ws://{address}\""
+        )
+    }
+
     /// Its record file.
     pub(crate) fn record_file(&self) -> PathBuf {
         self.dir.join("state").join("record.jsonl")

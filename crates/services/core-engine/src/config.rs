@@ -61,6 +61,8 @@ pub struct Config {
     pub reconcile_every: Micros,
     /// An intent older than this is refused: the market it was decided on is gone.
     pub max_intent_age: Micros,
+    /// The most finished orders kept in memory; older ones are in the store.
+    pub remembered: usize,
 }
 
 impl Config {
@@ -76,6 +78,7 @@ impl Config {
             answer_timeout: Micros::from_secs(1),
             reconcile_every: Micros::from_secs(60),
             max_intent_age: Micros::from_secs(10),
+            remembered: 10_000,
         }
     }
 

@@ -193,3 +193,7 @@ pub(crate) fn answer_only() -> impl FnMut(Effect) {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "effect_tests.rs"]
+mod tests;

@@ -456,13 +456,14 @@ impl Service for CoreEngine {
 
     fn rows(&mut self, rows: &mut Vec<Row>) {
         tables::rows(&mut self.durable, &self.config, rows);
-        self.durable.forget(Timestamp(i64::MAX));
+        self.durable.forget(self.config.remembered, Timestamp(i64::MAX));
     }
 
     /// Without a store a forgotten order cannot be looked up, so what a reconciliation may still speak of is remembered.
     fn forget_changes(&mut self) {
         self.durable.dirty = crate::state::Dirty::default();
-        self.durable.forget(self.asked_from() - Micros::from_secs(1));
+        let since = self.asked_from() - Micros::from_secs(1);
+        self.durable.forget(self.config.remembered, since);
     }
 
     fn next_wakeup(&self) -> Option<Timestamp> {

@@ -971,6 +971,17 @@ fn the_books_are_valued_each_minute_and_only_with_all_prices() {
 }
 
 #[test]
+fn capital_manager_hears_of_the_account_at_most_once_a_second() {
+    let mut house = House::new();
+    house.play("quote 100 100.02 | buy a 2 100 | grant a | ack a | fill a 2 100 | quote 100 100.02 | at 1");
+    house.views.clear();
+    house.play("quote 110 110.02 | quote 111 111.02 | at 1.9 | quote 112 112.02 | at 2 | quote 112 112.02");
+    let told: Vec<String> =
+        house.views.iter().map(|view| format!("{} {}", view.equity, view.strategies[0].1.pnl)).collect();
+    assert_eq!(told, ["10020.02 20.02", "10024.02 24.02"]);
+}
+
+#[test]
 fn a_restart_takes_up_every_order_where_it_stood() {
     check(
         "buy a 2 100 | buy b 2 100 | grant b | buy c 2 100 | grant c | doubt c | buy d 2 100 | grant d | ack d | drop d

@@ -16,9 +16,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::fact::Fact;
 
-/// The most finished orders kept in memory; older ones are in the store.
-const REMEMBERED: usize = 10_000;
-
 /// An order with what core-engine must know besides its life.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
@@ -259,10 +256,10 @@ impl Durable {
         self.orders.insert(id, Box::new(entry.clone()));
     }
 
-    /// Forgets the oldest finished orders that have not changed since `since`. Called after their rows have been handed to
-    /// the store.
-    pub(crate) fn forget(&mut self, since: Timestamp) {
-        while self.done.len() > REMEMBERED {
+    /// Forgets all but the `most` youngest finished orders, except those that have changed since `since`. Called after their
+    /// rows have been handed to the store.
+    pub(crate) fn forget(&mut self, most: usize, since: Timestamp) {
+        while self.done.len() > most {
             let recent = |id: &ClientOrderId| self.orders.get(id).is_some_and(|entry| entry.updated_at >= since);
             let Some(id) = self.done.pop_front_if(|id| !recent(id)) else { return };
             if !self.orders.get(&id).is_some_and(|entry| entry.order.is_settled()) || self.dirty.orders.contains(&id) {

@@ -10,8 +10,8 @@ use nightdesk_shell::{Input, Outgoing, Service, Step, Turn};
 use nightdesk_store::{JournalRow, Row, Value};
 use nightdesk_units::{Asset, Decimal, InstanceId, Lots, Micros, Money, Price, Qty, Scale, Symbol, Ticks, Timestamp};
 use nightdesk_wire::{
-    AllocationAnswer, CancelIntent, Command, Intent, LinkState, Message, Outcome, OutcomeKind, ReconcileAnswer,
-    ReconcileRequest, Verdict,
+    AccountView, AllocationAnswer, CancelIntent, Command, Intent, LinkState, Message, Outcome, OutcomeKind,
+    ReconcileAnswer, ReconcileRequest, Verdict,
 };
 
 use crate::{
@@ -104,6 +104,8 @@ pub(crate) struct House {
     next_id: u64,
     asked: Option<ReconcileRequest>,
     last: Option<Message>,
+    /// What capital-manager was told of the account.
+    pub(crate) views: Vec<AccountView>,
     replies: Vec<async_channel::Receiver<Response>>,
     /// What `buy` and `sell` name as the decision's time, before now.
     age: Micros,
@@ -140,6 +142,7 @@ impl House {
             next_id: 0,
             asked: None,
             last: None,
+            views: Vec::new(),
             replies: Vec::new(),
             age: Micros(0),
             records: Vec::new(),
@@ -218,7 +221,10 @@ impl House {
             }
             Message::ReconcileRequest(request) => self.asked = Some(request.clone()),
             // Said every second, and tested on its own.
-            Message::AccountView(_) => return None,
+            Message::AccountView(view) => {
+                self.views.push(view.clone());
+                return None;
+            }
             _ => {}
         }
         Some(self.show_message(&message))
@@ -434,7 +440,6 @@ impl House {
         String::new()
     }
 
-    #[allow(clippy::too_many_lines, reason = "one line for each word that a test may say")]
     fn run_input(&mut self, words: &[&str]) -> String {
         match words {
             ["start"] => self.take(Input::Started),
@@ -459,6 +464,13 @@ impl House {
                 let (instance, intent_id) = (owner(name).0, intent_id(name));
                 self.message(Message::CancelIntent(CancelIntent { instance, intent_id }))
             }
+            words => self.run_word(words),
+        }
+    }
+
+    /// What capital-manager, the connector and operators say.
+    fn run_word(&mut self, words: &[&str]) -> String {
+        match words {
             ["grant", name] => self.verdict(name, Verdict::Granted),
             ["deny", name, reason] => self.verdict(name, Verdict::Denied((*reason).to_owned())),
             ["tell", name] => self.tell(name, None),

@@ -9,9 +9,6 @@ use nightdesk_units::Timestamp;
 use nightdesk_wire::Command;
 use serde::{Deserialize, Serialize};
 
-/// The most finished attempts kept in memory; older ones are looked up in the store.
-const REMEMBERED: usize = 16_384;
-
 /// Where a placement stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -163,9 +160,9 @@ impl Durable {
         }
     }
 
-    /// Forgets the oldest finished attempts. Called after their rows have been handed to the store.
-    pub(crate) fn forget(&mut self) {
-        while self.done.len() > REMEMBERED {
+    /// Forgets all but the `most` youngest finished attempts. Called after their rows have been handed to the store.
+    pub(crate) fn forget(&mut self, most: usize) {
+        while self.done.len() > most {
             let Some(id) = self.done.pop_front() else { return };
             // An order that went on (a further attempt) stands in the list again for its later end.
             let done = self.attempts.get(&id).is_some_and(|attempt| attempt.state.is_done());

@@ -22,6 +22,8 @@ pub struct Config {
     /// A placement that adds risk and was decided longer ago than this does not leave any more, whatever it waited for: a
     /// limiter, a ban, a restart. Longer than core-engine's own limit, which then takes the order back.
     pub max_age: Micros,
+    /// The most finished attempts kept in memory; older ones are looked up in the store.
+    pub remembered: usize,
 }
 
 impl Config {
@@ -36,6 +38,7 @@ impl Config {
             recv_window: Micros::from_secs(2),
             clock_margin: Micros::from_millis(100),
             max_age: Micros::from_secs(15),
+            remembered: 16_384,
         }
     }
 }

@@ -316,7 +316,7 @@ impl Service for ExchangeConnector {
         for id in std::mem::take(&mut self.durable.dirty) {
             rows.extend(self.durable.attempts.get(&id).map(tables::row));
         }
-        self.durable.forget();
+        self.durable.forget(self.config.remembered);
         if self.live.len() > 1_024 {
             self.drop_idle();
         }
@@ -324,7 +324,7 @@ impl Service for ExchangeConnector {
 
     fn forget_changes(&mut self) {
         self.durable.dirty.clear();
-        self.durable.forget();
+        self.durable.forget(self.config.remembered);
         if self.live.len() > 1_024 {
             self.drop_idle();
         }

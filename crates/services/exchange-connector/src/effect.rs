@@ -176,6 +176,7 @@ async fn query(exchange: Arc<dyn Exchange>, clock: Arc<dyn Clock>, symbol: Symbo
     let asked_at = clock.now() + offset - uncertainty;
     let result = match exchange.order(symbol, id).await {
         Ok(report) if report.filled.is_positive() => {
+            exchange.admit(Purpose::Query).await;
             let trades = exchange.trades_of(symbol, report.exchange_order_id).await;
             trades.map(|trades| (report, trades.into_iter().map(|trade| trade.fill).collect()))
         }
@@ -240,3 +241,7 @@ async fn view(
     exchange.admit(purpose).await;
     Ok((orders, exchange.trades(symbol, since).await?))
 }
+
+#[cfg(test)]
+#[path = "effect_tests.rs"]
+mod tests;

@@ -186,6 +186,10 @@ impl World {
                 buyer_is_maker: trade.buyer_is_maker,
                 at: trade.at,
             })),
+            VenueEvent::Transfer(told) if told.account == ACCOUNT => {
+                let (asset, delta, at) = (told.asset, told.delta, told.at);
+                self.carry_user(ExchangeEvent::Transfer { asset, delta, at });
+            }
             VenueEvent::Order(_)
             | VenueEvent::Balances(_)
             | VenueEvent::Best(_)
