@@ -4,6 +4,8 @@
 //!
 //! The whole matrix, with a crash between any two commits, runs in the simulator (`crates/sim`).
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test panics, and tells the figures it measured")]
+
 mod common;
 
 use std::collections::VecDeque;
