@@ -82,7 +82,8 @@ pub(crate) async fn run(host: Host, args: UpArgs) -> Result<(), Failure> {
         lockstep.run(&mut player, u64::MAX, |done| progress.at(done, total, "messages")).await;
         drop(progress);
         tape.finish()?;
-        settle.settle(&apis).await;
+        // In step with the services, the exchange has told everything already.
+        settle.settle(&apis, false).await;
         tracing::info!(messages = total, "the recording has ended");
         if exit {
             stopper.stop("the recording has ended");

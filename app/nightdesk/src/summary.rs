@@ -9,6 +9,7 @@ use nightdesk_core_engine::{Event, Reply, Request, Response, View, tables};
 use nightdesk_exchange_connector::Gauges;
 use nightdesk_host::{Failure, Host, Status, output};
 use nightdesk_store::{Select, Table, Value};
+use nightdesk_units::Timestamp;
 use serde::Serialize;
 
 use crate::verify::{Report, verify};
@@ -85,30 +86,38 @@ impl Summary {
         *self.inner.watched.lock().unwrap_or_else(PoisonError::into_inner) = Some(watched);
     }
 
-    /// Waits until no order is under way, within reason, and takes a last look at core-engine. To be called before the
-    /// services stop and after nothing new can come.
-    pub(crate) async fn settle(&self, apis: &Apis) {
+    /// Waits until no order is under way and, where `compare` asks for it, the books have been compared with the exchange
+    /// once more: a report may still be on its way when the last order has got its answer. Takes a last look at
+    /// core-engine. To be called before the services stop and after nothing new can come.
+    pub(crate) async fn settle(&self, apis: &Apis, compare: bool) {
         // What has not left yet stays here; what has left is followed to certainty.
         apis.core.send(Event::Drain).await;
         apis.connector.send(nightdesk_exchange_connector::Event::Drain).await;
         let settled = async {
+            let asked_at = if compare { self.compare(apis).await? } else { None };
             loop {
-                let (reply, answer) = Reply::channel();
-                if !apis.core.send(Event::Request(Request::View, reply)).await {
-                    return;
-                }
-                let Ok(Response::View(view)) = answer.recv().await else { return };
+                let view = look(apis).await?;
+                let agreed = asked_at.is_none_or(|asked| view.reconciled_at.is_some_and(|at| at > asked));
                 let unsettled = view.unsettled;
-                *self.inner.view.lock().unwrap_or_else(PoisonError::into_inner) = Some(*view);
-                if unsettled == 0 {
-                    return;
+                *self.inner.view.lock().unwrap_or_else(PoisonError::into_inner) = Some(view);
+                if unsettled == 0 && agreed {
+                    return Some(());
                 }
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
         if tokio::time::timeout(SETTLE, settled).await.is_err() {
-            tracing::warn!("orders are still under way; the next start takes them up");
+            tracing::warn!("orders are still under way or not yet compared; the next start takes them up");
         }
+    }
+
+    /// Asks for a comparison, and tells when; `None` when core-engine has ended.
+    async fn compare(&self, apis: &Apis) -> Option<Option<Timestamp>> {
+        let asked_at = look(apis).await?.at;
+        let (reply, answer) = Reply::channel();
+        apis.core.send(Event::Request(Request::Reconcile, reply)).await.then_some(())?;
+        answer.recv().await.ok()?;
+        Some(Some(asked_at))
     }
 
     /// Prints the summary; everything has stopped.
@@ -166,6 +175,16 @@ impl Summary {
             verify: report.verdict.clone(),
             verify_report: report,
         }
+    }
+}
+
+/// How core-engine sees things; `None` when it has ended.
+async fn look(apis: &Apis) -> Option<View> {
+    let (reply, answer) = Reply::channel();
+    apis.core.send(Event::Request(Request::View, reply)).await.then_some(())?;
+    match answer.recv().await.ok()? {
+        Response::View(view) => Some(*view),
+        _ => None,
     }
 }
 

@@ -80,7 +80,7 @@ pub(crate) async fn run(host: Host, args: UpArgs) -> Result<(), Failure> {
         if let Some(simulator) = embedded {
             simulator.pause(true).await?;
         }
-        settle.settle(&asked).await;
+        settle.settle(&asked, true).await;
         Ok::<(), Failure>(())
     });
     watch_trading(&host, &apis);
