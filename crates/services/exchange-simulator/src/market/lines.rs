@@ -38,6 +38,19 @@ pub enum RecordingError {
         /// Line and reason.
         source: nightdesk_wire::capture::CaptureError,
     },
+    /// It goes back in time.
+    #[error(
+        "{path}: line {line}: received {back_s} s before the message before it: recordings are played in order of time, \
+         and several are named oldest first"
+    )]
+    Order {
+        /// Which.
+        path: PathBuf,
+        /// The line that is too early.
+        line: u64,
+        /// By how much, whole seconds.
+        back_s: i64,
+    },
     /// There is nothing in it to trade.
     #[error("{path}: no market message in it")]
     Empty {

@@ -9,6 +9,10 @@ use nightdesk_wire::capture::{self, Discovery};
 
 use super::lines::{Lines, RecordingError};
 
+/// How far the time of receipt may go back from one message to the next: connections are recorded side by side, and a
+/// machine's clock is corrected now and then.
+const SLACK_NS: i64 = 1_000_000_000;
+
 /// What a full reading of the recordings found.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Survey {
@@ -42,8 +46,16 @@ pub fn survey(files: &[PathBuf]) -> Result<Survey, RecordingError> {
             }
             messages += 1;
             discovery.see(&captured.message);
-            let (first, _) = *span_ns.get_or_insert((captured.received_ns, captured.received_ns));
-            span_ns = Some((first, captured.received_ns));
+            let (first, last) = *span_ns.get_or_insert((captured.received_ns, captured.received_ns));
+            let back_ns = last.saturating_sub(captured.received_ns);
+            if back_ns > SLACK_NS {
+                return Err(RecordingError::Order {
+                    path: path.clone(),
+                    line: number,
+                    back_s: back_ns / 1_000_000_000,
+                });
+            }
+            span_ns = Some((first, last.max(captured.received_ns)));
         }
         if messages == before {
             return Err(RecordingError::Empty { path: path.clone() });

@@ -97,3 +97,27 @@ async fn a_damaged_recording_is_refused_before_anything_happens() {
     assert!(survey(&[empty]).unwrap_err().to_string().contains("no market message"));
     assert!(survey(&[PathBuf::from("/does/not/exist")]).is_err());
 }
+
+#[test]
+fn a_recording_that_goes_back_in_time_is_refused_with_its_line() {
+    let quote = |ns: i64| {
+        format!(
+            "{ns} {{\"stream\":\"btcusdt@bookTicker\",\"data\":{{\"u\":10,\"s\":\"BTCUSDT\",\"b\":\"100.00\",\"B\":\"5\",\
+             \"a\":\"101.00\",\"A\":\"5\"}}}}\n"
+        )
+    };
+    let file = |name: &str, times: &[i64]| {
+        let path = std::env::temp_dir().join(format!("nightdesk-replay-order-{}-{name}", std::process::id()));
+        std::fs::write(&path, times.iter().map(|ns| quote(*ns)).collect::<String>()).unwrap();
+        path
+    };
+    let second = 1_000_000_000;
+    let (late, early) = (file("late", &[90 * second, 99 * second]), file("early", &[second, 2 * second]));
+    let both = survey(&[late.clone(), early.clone()]).unwrap_err().to_string();
+    assert!(both.contains("early: line 1: received 98 s before"), "{both}");
+    assert_eq!(survey(&[early, late]).unwrap().span_ns, (second, 99 * second));
+    // Two connections recorded side by side are not in perfect order.
+    assert_eq!(survey(&[file("jitter", &[2 * second, 2 * second - 1, 3 * second])]).unwrap().messages, 3);
+    let swapped = survey(&[file("swapped", &[5 * second, 9 * second, 2 * second])]).unwrap_err().to_string();
+    assert!(swapped.contains("swapped: line 3"), "{swapped}");
+}
