@@ -6,7 +6,6 @@ use std::fmt::Display;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use metrics::{counter, gauge};
 use nightdesk_exchange::{ClockOffset, LimitUsage, Stream};
 use nightdesk_platform::kpi;
 use tokio::time::Instant;
@@ -38,8 +37,7 @@ pub(crate) struct Meters {
 
 impl Meters {
     pub(crate) fn malformed(&self, malformed: &Malformed) {
-        counter!("nightdesk_exchange_malformed_messages_total", "exchange" => EXCHANGE, "kind" => malformed.kind)
-            .increment(1);
+        kpi::MALFORMED_MESSAGES.counter(&[EXCHANGE, malformed.kind]).increment(1);
         if self.may_log(malformed.kind, Instant::now()) {
             tracing::warn!(
                 kind = malformed.kind,
@@ -58,8 +56,7 @@ impl Meters {
     }
 
     pub(crate) fn unknown_event(&self, stream: Stream) {
-        counter!("nightdesk_exchange_unknown_events_total", "exchange" => EXCHANGE, "stream" => name(stream))
-            .increment(1);
+        kpi::UNKNOWN_EVENTS.counter(&[EXCHANGE, name(stream)]).increment(1);
     }
 
     pub(crate) fn request(&self, endpoint: &'static str, outcome: &'static str, took: Duration) {
@@ -73,32 +70,29 @@ impl Meters {
 
     #[allow(clippy::cast_precision_loss, reason = "a clock offset in seconds, for a graph")]
     pub(crate) fn clock(&self, clock: ClockOffset) {
-        gauge!("nightdesk_exchange_clock_offset_seconds", "exchange" => EXCHANGE).set(clock.offset.0 as f64 / 1e6);
-        gauge!("nightdesk_exchange_clock_uncertainty_seconds", "exchange" => EXCHANGE)
-            .set(clock.uncertainty.0 as f64 / 1e6);
+        kpi::CLOCK_OFFSET.gauge(&[EXCHANGE]).set(clock.offset.0 as f64 / 1e6);
+        kpi::CLOCK_UNCERTAINTY.gauge(&[EXCHANGE]).set(clock.uncertainty.0 as f64 / 1e6);
     }
 
     pub(crate) fn event(&self, stream: Stream) {
-        counter!("nightdesk_exchange_stream_messages_total", "exchange" => EXCHANGE, "stream" => name(stream))
-            .increment(1);
+        kpi::STREAM_MESSAGES.counter(&[EXCHANGE, name(stream)]).increment(1);
     }
 
     pub(crate) fn cut(&self, stream: Stream) {
-        counter!("nightdesk_exchange_stream_cuts_total", "exchange" => EXCHANGE, "stream" => name(stream)).increment(1);
+        kpi::STREAM_CUTS.counter(&[EXCHANGE, name(stream)]).increment(1);
     }
 
     pub(crate) fn renewed(&self, stream: Stream) {
-        counter!("nightdesk_exchange_stream_renewals_total", "exchange" => EXCHANGE, "stream" => name(stream))
-            .increment(1);
+        kpi::STREAM_RENEWALS.counter(&[EXCHANGE, name(stream)]).increment(1);
     }
 
     pub(crate) fn backfilled(&self, what: &'static str, count: usize) {
         let count = u64::try_from(count).unwrap_or(u64::MAX);
-        counter!("nightdesk_exchange_backfilled_total", "exchange" => EXCHANGE, "what" => what).increment(count);
+        kpi::BACKFILLED.counter(&[EXCHANGE, what]).increment(count);
     }
 
     pub(crate) fn snapshot(&self) {
-        counter!("nightdesk_exchange_book_snapshots_total", "exchange" => EXCHANGE).increment(1);
+        kpi::BOOK_SNAPSHOTS.counter(&[EXCHANGE]).increment(1);
     }
 }
 

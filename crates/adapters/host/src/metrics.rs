@@ -35,6 +35,9 @@ impl Metrics {
                 metrics.preset(kpi, &[]);
             }
         }
+        for signal in kpi::SIGNALS {
+            metrics.registry.describe(signal);
+        }
         metrics
     }
 
