@@ -237,28 +237,7 @@ impl CoreEngine {
         if self.draining {
             return Err("stopping".to_owned());
         }
-        let limits = &self.config.freshness;
-        let quote_at = self.quotes.get(&symbol).map(|quote| quote.at).ok_or("no quote yet")?;
-        let age = turn.now.since(quote_at);
-        if age > limits.market {
-            return Err(format!("market data of {symbol} is {} ms old", age.as_millis()));
-        }
-        match self.user {
-            Some((true, at)) if turn.now.since(at) <= limits.user_stream => {}
-            Some((true, at)) => return Err(format!("account stream silent for {} ms", turn.now.since(at).as_millis())),
-            Some((false, _)) | None => return Err("account stream is down".to_owned()),
-        }
-        match self.reconciler.last_good() {
-            Some(at) if turn.now.since(at) <= limits.reconciliation => {}
-            Some(at) => return Err(format!("last reconciled {} ms ago", turn.now.since(at).as_millis())),
-            None => return Err("not reconciled with the exchange yet".to_owned()),
-        }
-        match turn.oldest_outbox {
-            Some(at) if turn.now.since(at) > limits.outbox => {
-                Err(format!("a message has waited for {} ms", turn.now.since(at).as_millis()))
-            }
-            _ => Ok(()),
-        }
+        self.check_fresh(turn, symbol)
     }
 }
 

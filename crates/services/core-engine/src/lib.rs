@@ -16,6 +16,7 @@ mod reports;
 mod state;
 pub mod tables;
 mod view;
+mod watchdogs;
 
 pub use config::{Config, Freshness, Instance};
 pub use effect::{Effect, Event, Pending, Reply, Request, Response, performer};
@@ -24,6 +25,7 @@ pub use fact::Fact;
 pub use state::Entry;
 pub use tables::SCHEMA;
 pub use view::{PositionView, StrategyView, View};
+pub use watchdogs::{Source, Watchdog};
 
 #[cfg(test)]
 mod property_tests;

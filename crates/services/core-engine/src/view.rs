@@ -8,6 +8,7 @@ use nightdesk_units::{Asset, InstanceId, Money, Price, Qty, Symbol, Timestamp};
 use nightdesk_wire::{AccountView, Message, Queue, RunState};
 use serde::Serialize;
 
+use crate::Watchdog;
 use crate::engine::{CoreEngine, Out};
 
 /// Everything a status page shows.
@@ -35,6 +36,8 @@ pub struct View {
     pub quarantine: Vec<(Symbol, String)>,
     /// Why no new risk can be taken, by instrument; empty when it can.
     pub held_back: Vec<(Symbol, String)>,
+    /// How fresh everything is that new risk depends on.
+    pub watchdogs: Vec<Watchdog>,
     /// Last completed reconciliation.
     pub reconciled_at: Option<Timestamp>,
 }
@@ -114,6 +117,7 @@ impl CoreEngine {
             unsettled: durable.active_orders().filter(unsettled).count(),
             quarantine: durable.quarantine.iter().map(|(symbol, reason)| (*symbol, reason.clone())).collect(),
             held_back: held_back.collect(),
+            watchdogs: self.watchdogs(turn),
             reconciled_at: self.reconciler.last_good(),
         }
     }

@@ -3,9 +3,9 @@
 use nightdesk_market::Side;
 use nightdesk_orders::{OrderKind, TimeInForce};
 use nightdesk_store::{Table, Value};
-use nightdesk_units::{Money, Price, Qty, Symbol, Timestamp};
+use nightdesk_units::{Micros, Money, Price, Qty, Symbol, Timestamp};
 
-use super::model::{Figures, Mode, Position, Quarantined, Status, Strategy, Time};
+use super::model::{Figures, Mode, Position, Quarantined, Status, Strategy, Time, Watchdog};
 use super::model_market::{Fill, Order};
 use crate::state::Entry;
 use crate::tables::{self, FILLS, MODES, POSITIONS, QUARANTINE};
@@ -51,6 +51,15 @@ impl From<StrategyView> for Strategy {
     }
 }
 
+impl From<crate::Watchdog> for Watchdog {
+    fn from(watchdog: crate::Watchdog) -> Self {
+        let millis = |age: Micros| u64::try_from(age.as_millis()).unwrap_or(0);
+        let (stale, crate::Watchdog { source, symbol, age, limit }) = (watchdog.is_stale(), watchdog);
+        let source = source.as_str().to_owned();
+        Self { source, symbol, age_ms: age.map(millis), limit_ms: millis(limit), stale }
+    }
+}
+
 impl From<View> for Status {
     fn from(view: View) -> Self {
         let reasons = |pairs: Vec<(Symbol, String)>| {
@@ -67,6 +76,7 @@ impl From<View> for Status {
             in_doubt: view.in_doubt,
             quarantine: reasons(view.quarantine),
             held_back: reasons(view.held_back),
+            watchdogs: view.watchdogs.into_iter().map(Into::into).collect(),
             reconciled_at: view.reconciled_at.map(Into::into),
         }
     }

@@ -29,7 +29,9 @@ use nightdesk_store::Store;
 pub use archive::{Archive, FillsQuery, OrdersQuery};
 pub use feed::Feed;
 pub use list::Page;
-pub use model::{Figures, Mode, ModeChange, Portfolio, Position, Quarantined, Reason, Status, Strategy, Time};
+pub use model::{
+    Figures, Mode, ModeChange, Portfolio, Position, Quarantined, Reason, Status, Strategy, Time, Watchdog,
+};
 pub use model_market::{Fill, Order};
 pub use openapi::document;
 pub use problem::Problem;

@@ -227,6 +227,23 @@ pub struct Quarantined {
     pub reason: String,
 }
 
+/// A source of knowledge that new risk depends on, and its age.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Watchdog {
+    /// `market_data`, `user_stream`, `reconciliation`, or `outbox`: the oldest message of ours that has not arrived.
+    #[schemars(extend("enum" = ["market_data", "user_stream", "reconciliation", "outbox"]))]
+    pub source: String,
+    /// Of which instrument, where each has its own.
+    #[schemars(with = "Option<NameText>")]
+    pub symbol: Option<Symbol>,
+    /// Milliseconds since its last sign of life; `null` while there is none.
+    pub age_ms: Option<u64>,
+    /// The highest age with which new risk is taken.
+    pub limit_ms: u64,
+    /// Whether it holds new risk back.
+    pub stale: bool,
+}
+
 /// How things stand.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Status {
@@ -251,6 +268,8 @@ pub struct Status {
     pub quarantine: Vec<Quarantined>,
     /// Why no new risk is taken, by instrument; empty when it is.
     pub held_back: Vec<Quarantined>,
+    /// How fresh everything is that new risk depends on.
+    pub watchdogs: Vec<Watchdog>,
     /// When our book and the exchange's last agreed.
     pub reconciled_at: Option<Time>,
 }
