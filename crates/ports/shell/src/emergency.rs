@@ -40,6 +40,17 @@ impl<S: Service + Send> Shell<S> {
     fn serve(&mut self, input: Input<S::Event>) {
         let (turn, mut step) = (self.now_turn(), Step::default());
         self.service.emergency(&turn, input, &mut step);
+        self.do_at_once(step);
+    }
+
+    /// The turn that found the store failing may itself hold exits.
+    pub(crate) fn let_exits_out(&mut self, held: &mut Step<S::Effect>) {
+        let (turn, mut step) = (self.now_turn(), Step::default());
+        self.service.held_back(&turn, held, &mut step);
+        self.do_at_once(step);
+    }
+
+    fn do_at_once(&mut self, mut step: Step<S::Effect>) {
         for record in &step.records {
             let record = EmergencyRecord { at: record.at, kind: record.kind.to_owned(), body: record.body.clone() };
             if let Err(error) = self.ports.emergency.append(&record) {

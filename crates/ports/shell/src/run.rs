@@ -394,7 +394,7 @@ impl<S: Service + Send> Shell<S> {
             batch.delivered = self.outbox.delivered();
             batch.inbox = self.inbox.changes();
             self.news_since = None;
-            self.commit(batch).await?;
+            self.commit(batch, step).await?;
         }
         self.release(step, numbers);
         Ok(())
@@ -440,7 +440,7 @@ impl<S: Service + Send> Shell<S> {
     }
 
     /// Commits; while the store takes no writes for want of room or reach, holds the turn back and serves emergencies.
-    async fn commit(&mut self, batch: Batch) -> Result<(), ShellError> {
+    async fn commit(&mut self, batch: Batch, held: &mut Step<S::Effect>) -> Result<(), ShellError> {
         let mut failed = false;
         loop {
             match self.ports.store.commit(batch.clone()).await {
@@ -448,10 +448,17 @@ impl<S: Service + Send> Shell<S> {
                 Err(_) if planted("refused-commit-believed") => break,
                 Err(error @ (StoreError::Full { .. } | StoreError::Unavailable { .. })) => {
                     if !failed {
-                        tracing::error!(%error, service = self.service.name(), "no writes: no new risk, exits still work");
+                        let service = self.service.name();
+                        tracing::error!(
+                            %error,
+                            service,
+                            runbook = "docs/runbooks/storage.md",
+                            "{service} cannot write: {error}; no new risk from now on, exits still work"
+                        );
                         failed = true;
                         self.ports.status.set_storage(StorageState::Failed);
                         self.service.storage(false);
+                        self.let_exits_out(held);
                     }
                     self.ports.status.waits();
                     if !self.emergencies().await {

@@ -219,6 +219,30 @@ fn a_full_store_holds_the_turn_back_and_lets_it_out_when_there_is_room() {
 }
 
 #[test]
+fn an_exit_does_not_wait_for_the_commit_that_found_the_store_failing() {
+    check(
+        "fault full | hear 1 9 | fault none | wait 100",
+        expect![[r#"
+            restored sum 0 snapshot None tail 0
+            > fault full
+            > hear 1 9
+              no commit: no space left on the device of adder.db
+              storage failed
+              emergency journal: exit 9
+              effect 9
+              emergency journal: emergency 1009
+              effect 1009
+            > fault none
+            > wait 100
+              commit facts [9] outbox [core#1] inbox [1]
+              storage works
+              publish 9 to core as adder/core#1
+              ack 1
+        "#]],
+    );
+}
+
+#[test]
 fn without_a_store_control_messages_and_requests_are_served_and_control_is_handled_again_with_one() {
     check(
         "fault full | hear 1 7 | control 1 3 | ask 4 | fault none | wait 100 | control 1 3 | rows",

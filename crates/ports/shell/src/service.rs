@@ -163,6 +163,13 @@ pub trait Service {
         let _ = (turn, input, step);
     }
 
+    /// The commit of a turn has failed for now, and `held` is what the turn decided. What the service puts into `step` is
+    /// recorded in the emergency journal and done at once: only exits, which must not wait for room on a disk. What stays in
+    /// `held` is let out after the commit, so an exit that stays there happens twice and must be safe to repeat.
+    fn held_back(&mut self, turn: &Turn, held: &mut Step<Self::Effect>, step: &mut Step<Self::Effect>) {
+        let _ = (turn, held, step);
+    }
+
     /// The store failed (`false`) or works again (`true`).
     fn storage(&mut self, works: bool) {
         let _ = works;

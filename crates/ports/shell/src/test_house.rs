@@ -120,6 +120,14 @@ impl Service for Adder {
         self.wake_at
     }
 
+    // Nine is an exit.
+    fn held_back(&mut self, turn: &Turn, held: &mut Step<u64>, step: &mut Step<u64>) {
+        if let Some(at) = held.effects.iter().position(|n| *n == 9) {
+            step.record("exit", turn.now, &9);
+            step.act(held.effects.remove(at));
+        }
+    }
+
     fn emergency(&mut self, turn: &Turn, input: Input<u64>, step: &mut Step<u64>) {
         if let Input::Message(Message::ModeEffective { version: n, .. }) | Input::Event(n) = input {
             step.record("emergency", turn.now, &n);

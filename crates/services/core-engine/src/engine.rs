@@ -49,6 +49,8 @@ pub struct CoreEngine {
     pub(crate) emergencies: Vec<Request>,
     /// The mode as acknowledged while the store took no writes.
     pub(crate) emergency_mode: Option<nightdesk_capital::Mode>,
+    /// The store takes no writes.
+    pub(crate) storage_fails: bool,
     /// What effects found out while the store took no writes: at most one event each.
     pub(crate) deferred: Vec<Event>,
     pub(crate) liquidate_at: Option<Timestamp>,
@@ -75,6 +77,7 @@ impl CoreEngine {
             effective: None,
             emergencies: Vec::new(),
             emergency_mode: None,
+            storage_fails: false,
             deferred: Vec::new(),
             liquidate_at: None,
             draining: false,
@@ -470,6 +473,14 @@ impl Service for CoreEngine {
         let due = self.due_order.first().map(|(at, _)| *at);
         let catch_up = (!self.emergencies.is_empty() || !self.deferred.is_empty()).then(Timestamp::default);
         [catch_up, due, self.reconciler.next_wakeup(), self.mode_wakeup()].into_iter().flatten().min()
+    }
+
+    fn storage(&mut self, works: bool) {
+        self.storage_fails = !works;
+    }
+
+    fn held_back(&mut self, turn: &Turn, held: &mut Out, step: &mut Out) {
+        self.let_exits_out(turn, held, step);
     }
 
     fn emergency(&mut self, turn: &Turn, input: Input<Event>, step: &mut Out) {

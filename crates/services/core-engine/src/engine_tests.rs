@@ -1061,6 +1061,27 @@ fn without_a_store_halts_and_cancels_leave_and_are_journaled_later() {
 }
 
 #[test]
+fn exits_in_the_turn_that_finds_the_store_failing_leave_at_once_and_nothing_else_does() {
+    let mut house = House::new();
+    let said = house.play(
+        "buy a 2 100 | grant a | ack a | buy b 1 100 | grant b | ack b | held back: cancel a | held back: halt fire
+         | held back: resume 1 | buy c 1 100",
+    );
+    expect![[r#"
+        buy a 2 100: [BUY a 2 limit 100 gtc, costs 200.2], ask for a 200.2
+        grant a: [a granted], place a/1
+        ack a: [a acked], update a open 0 holds 0
+        buy b 1 100: [BUY b 1 limit 100 gtc, costs 100.1], ask for b 100.1
+        grant b: [b granted], place b/1
+        ack b: [b acked], update b open 0 holds 0
+        held back: cancel a: (emergency_cancel), cancel a/1
+        held back: halt fire: (emergency_mode), (emergency_cancel), mode v1, cancel b/1
+        held back: resume 1
+        buy c 1 100: [BUY c 1 limit 100 gtc, costs 0], [c abandoned: the database takes no writes], update c abandoned 0 holds 0
+    "#]].assert_eq(&said);
+}
+
+#[test]
 fn a_halt_acknowledged_without_a_store_holds_after_a_crash() {
     let mut house = House::new();
     house.play("buy a 2 100 | grant a | ack a");

@@ -237,6 +237,9 @@ impl CoreEngine {
         if self.draining {
             return Err("stopping".to_owned());
         }
+        if self.storage_fails {
+            return Err("the database takes no writes".to_owned());
+        }
         self.check_fresh(turn, symbol)
     }
 }

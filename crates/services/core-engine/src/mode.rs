@@ -5,7 +5,7 @@ use nightdesk_env::planted;
 use nightdesk_market::Side;
 use nightdesk_orders::{ClientOrderId, IntentId, OrderKind};
 use nightdesk_platform::EmergencyRecord;
-use nightdesk_shell::Turn;
+use nightdesk_shell::{Outgoing, Turn};
 use nightdesk_units::{InstanceId, Micros, Symbol, Timestamp};
 use nightdesk_wire::{Command, Intent, Message, Queue, StrategyControl};
 
@@ -278,6 +278,20 @@ impl CoreEngine {
         step.record("emergency_cancel", turn.now, &command);
         step.notify(Queue::CONNECTOR_CONTROL, Message::Command(command));
         true
+    }
+
+    /// Tells the connector at once what a turn that cannot be committed wants cancelled or held back. It is told again after
+    /// the commit, which does no harm.
+    pub(crate) fn let_exits_out(&self, turn: &Turn, held: &Out, step: &mut Out) {
+        for out in &held.out {
+            let Outgoing::Send(_, message) = out else { continue };
+            match message {
+                Message::Command(command) if command.cancel => step.record("emergency_cancel", turn.now, command),
+                Message::Mode(mode) if !mode.permits(true) => step.record("emergency_mode", turn.now, mode),
+                _ => continue,
+            }
+            step.notify(Queue::CONNECTOR_CONTROL, message.clone());
+        }
     }
 
     /// Journals what was done while the store took no writes.

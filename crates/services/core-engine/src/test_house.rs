@@ -515,6 +515,7 @@ impl House {
                 self.message(Message::ModeEffective { version: version.parse().unwrap(), in_flight: vec![id(name)] })
             }
             ["without", "a", "store:", rest @ ..] => self.without_a_store(rest),
+            ["held", "back:", rest @ ..] => self.held_back(rest),
             ["show", name] => self.show_order(name),
             ["book"] => self.show_book(),
             words => match operator(words) {
@@ -548,6 +549,21 @@ impl House {
         let mut step = Step::default();
         let input = Input::Event(Event::Request(operator(words).unwrap(), reply));
         self.engine.emergency(&self.turn(), input, &mut step);
+        self.done_at_once(step, &answer)
+    }
+
+    /// A request in the turn whose commit finds the store failing.
+    fn held_back(&mut self, words: &[&str]) -> String {
+        let (reply, answer) = Reply::channel();
+        let (mut held, mut step) = (Step::default(), Step::default());
+        let input = Input::Event(Event::Request(operator(words).unwrap(), reply));
+        self.engine.handle(&self.turn(), input, &mut held);
+        self.engine.storage(false);
+        self.engine.held_back(&self.turn(), &mut held, &mut step);
+        self.done_at_once(step, &answer)
+    }
+
+    fn done_at_once(&mut self, step: Step<Effect>, answer: &async_channel::Receiver<Response>) -> String {
         let mut said: Vec<String> = step.records.iter().map(|record| format!("({})", record.kind)).collect();
         for out in step.out {
             let Outgoing::Notify(_, message) = out else { panic!("{out:?}") };

@@ -354,6 +354,19 @@ impl Service for ExchangeConnector {
             _ => {}
         }
     }
+
+    fn held_back(&mut self, turn: &Turn, held: &mut Out, step: &mut Out) {
+        let is_exit = |effect: &Effect| matches!(effect, Effect::Cancel { .. });
+        let (exits, rest): (Vec<_>, Vec<_>) = held.effects.drain(..).partition(is_exit);
+        held.effects = rest;
+        for exit in exits {
+            if let Effect::Cancel { symbol, id } = &exit {
+                let facts = serde_json::json!({ "symbol": symbol, "client_order_id": id });
+                step.record("emergency_cancel_sent", turn.now, &facts);
+            }
+            step.act(exit);
+        }
+    }
 }
 
 struct NewOrderKey {

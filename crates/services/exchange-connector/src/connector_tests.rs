@@ -692,6 +692,22 @@ fn without_a_store_cancels_leave_and_a_halt_holds() {
 }
 
 #[test]
+fn a_cancel_in_the_turn_that_finds_the_store_failing_leaves_at_once_and_a_placement_does_not() {
+    check(
+        "mode normal | place a | admitted a | placed a open | place b | held back: cancel a | held back: admitted b",
+        expect![[r#"
+            mode normal: [mode v0], send mode v0 effective, in flight []
+            place a: -> admit a Place
+            admitted a: [attempted a/1 until 12000], -> place a/1
+            placed a open: tell a/1 known New
+            place b: -> admit b Place
+            held back: cancel a: at once [emergency_cancel_sent, -> cancel a], later []
+            held back: admitted b: at once [], later [-> place b/1]
+        "#]],
+    );
+}
+
+#[test]
 fn too_many_events_without_a_store_are_made_good_by_asking() {
     let mut house = House::new();
     house.play("mode normal | place a | admitted a | placed a open | place b");

@@ -259,6 +259,17 @@ impl House {
             let kinds = step.records.iter().map(|record| record.kind.to_owned());
             return kinds.chain(step.effects.iter().map(show_effect)).collect::<Vec<_>>().join(", ");
         }
+        if let Some(rest) = text.strip_prefix("held back: ") {
+            let words: Vec<&str> = rest.split_whitespace().collect();
+            let (turn, input) = (Turn { now: self.now, oldest_outbox: None }, self.input(&words).unwrap());
+            let (mut held, mut step) = (Step::default(), Step::default());
+            self.connector.handle(&turn, input, &mut held);
+            self.connector.held_back(&turn, &mut held, &mut step);
+            let kinds = step.records.iter().map(|record| record.kind.to_owned());
+            let at_once = kinds.chain(step.effects.iter().map(show_effect)).collect::<Vec<_>>().join(", ");
+            let later = held.effects.iter().map(show_effect).collect::<Vec<_>>().join(", ");
+            return format!("at once [{at_once}], later [{later}]");
+        }
         let words: Vec<&str> = text.split_whitespace().collect();
         match words.as_slice() {
             ["at", seconds] => self.now = self.start + seconds_of(seconds),
