@@ -30,6 +30,10 @@ mod store;
 mod trace;
 mod world;
 
+#[cfg(test)]
+#[path = "recorded_tests.rs"]
+mod recorded;
+
 pub use bugs::{BUGS, Bug, find, plant};
 pub use campaign::{Campaign, Summary};
 pub use cli::main;
