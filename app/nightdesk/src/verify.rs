@@ -1,6 +1,8 @@
 //! `nightdesk verify`: everything recomputed, from the journal and independently from the exchange's own record.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod truth;
+
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -10,10 +12,12 @@ use nightdesk_host::{Failure, Status, output};
 use nightdesk_orders::ClientOrderId;
 use nightdesk_store::{JournalRow, Row, Schema, Select, Store, Table, Value};
 use nightdesk_store_sql::SqliteStore;
-use nightdesk_units::{Asset, Decimal, Symbol};
-use serde::{Deserialize, Serialize};
+use nightdesk_units::Decimal;
+use serde::Serialize;
 
+use self::truth::{Truth, truth};
 use crate::cli::VerifyArgs;
+use crate::config::ExchangeKind;
 use crate::data;
 
 /// Rows read at once.
@@ -32,6 +36,8 @@ pub(crate) struct Report {
     pub(crate) rows: u64,
     /// Orders in the exchange's record.
     pub(crate) exchange_orders: u64,
+    /// The exchange's record that was compared with; without one, only our own journal and projections were compared.
+    pub(crate) record: Option<PathBuf>,
     /// Our executions in the exchange's record.
     pub(crate) exchange_fills: u64,
     /// How many differences there are.
@@ -57,6 +63,13 @@ impl Report {
 /// Runs the command.
 pub(crate) fn run(args: &VerifyArgs) -> Result<(), Failure> {
     let dir = data::data_dir(args.ask.data_dir.as_deref())?;
+    if !dir.is_dir() {
+        // Taking its lock would make it.
+        return Err(Failure::new(Status::Unavailable, format!("there is no data directory {}", dir.display())));
+    }
+    if let Some(record) = args.record.as_deref().filter(|record| !record.is_file()) {
+        return Err(Failure::new(Status::Unavailable, format!("there is no record {}", record.display())));
+    }
     let _lock = nightdesk_platform_local::DataDir::open(&dir)
         .map_err(|error| Failure::new(Status::TryAgain, format!("{error} (stop it first: a running book changes)")))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -74,6 +87,9 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<(), Failure> {
             report.differences
         );
         output::to_stdout(&head)?;
+        if report.record.is_none() {
+            output::to_stdout("  not compared with the exchange: name its own record with --record\n")?;
+        }
         for line in &report.listed {
             output::to_stdout(&format!("  {line}\n"))?;
         }
@@ -86,7 +102,8 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<(), Failure> {
 
 /// Compares everything in `dir`.
 pub(crate) async fn verify(dir: &Path, record: Option<&Path>) -> anyhow::Result<Report> {
-    let trading = data::kept_config(dir)?.trading()?;
+    let config = data::kept_config(dir)?;
+    let trading = config.trading()?;
     let mut report = Report::default();
     for database in data::databases(dir, &trading) {
         if !database.file().exists() {
@@ -94,25 +111,37 @@ pub(crate) async fn verify(dir: &Path, record: Option<&Path>) -> anyhow::Result<
             continue;
         }
         let store = SqliteStore::open_to_read(&database.folder, database.schema).await?;
-        let journal = journal(&store, &database.stream).await?;
+        let journal = journal(&store, &database.stream, &mut report).await?;
         report.facts += journal.len() as u64;
-        let expected = replay(&trading, &database.stream, &journal)?;
-        compare_rows(&store, &database.stream, database.schema, expected, &mut report).await?;
+        match replay(&trading, &database.stream, &journal) {
+            Ok(expected) => compare_rows(&store, &database.stream, database.schema, expected, &mut report).await?,
+            // A journal that makes no sense is what this command looks for.
+            Err(error) => report.differ(format!("{}: the journal cannot be replayed: {error:#}", database.stream)),
+        }
     }
-    let record = record.map_or_else(|| default_record(dir), |path| Some(path.to_owned()));
-    if let Some(record) = record {
-        let store = SqliteStore::open_to_read(dir, &nightdesk_core_engine::SCHEMA).await?;
-        compare_record(&store, &record, &mut report).await?;
+    let core = &nightdesk_core_engine::SCHEMA;
+    let Some(record) = record_of(dir, record, config.exchange.kind) else { return Ok(report.conclude()) };
+    // A missing database has been told.
+    if dir.join(format!("{}.sqlite", core.service)).exists() {
+        let store = SqliteStore::open_to_read(dir, core).await?;
+        if let Err(error) = compare_record(&store, &record, &mut report).await {
+            report.differ(format!("the exchange's record cannot be compared with: {error:#}"));
+        }
     }
+    report.record = Some(record);
     Ok(report.conclude())
 }
 
-/// The embedded exchange's record, if there is one.
-fn default_record(dir: &Path) -> Option<PathBuf> {
-    Some(dir.join("exchange").join("record.jsonl")).filter(|file| file.exists())
+/// The record named, or the embedded exchange's, which must be there; another exchange keeps its own to itself.
+fn record_of(dir: &Path, named: Option<&Path>, kind: ExchangeKind) -> Option<PathBuf> {
+    let embedded = dir.join("exchange").join("record.jsonl");
+    match named {
+        Some(named) => Some(named.to_owned()),
+        None => (kind == ExchangeKind::Simulator || embedded.exists()).then_some(embedded),
+    }
 }
 
-async fn journal(store: &SqliteStore, stream: &str) -> anyhow::Result<Vec<JournalRow>> {
+async fn journal(store: &SqliteStore, stream: &str, report: &mut Report) -> anyhow::Result<Vec<JournalRow>> {
     let mut rows = Vec::new();
     loop {
         let after = rows.last().map_or(0, |row: &JournalRow| row.version);
@@ -123,8 +152,12 @@ async fn journal(store: &SqliteStore, stream: &str) -> anyhow::Result<Vec<Journa
             break;
         }
     }
-    for (expected, row) in (1..).zip(&rows) {
-        anyhow::ensure!(row.version == expected, "journal of {stream}: version {expected} is missing");
+    let mut expected = 1;
+    for row in &rows {
+        if row.version != expected {
+            report.differ(format!("journal of {stream}: version {expected} is missing, {} follows", row.version));
+        }
+        expected = row.version + 1;
     }
     Ok(rows)
 }
@@ -181,105 +214,10 @@ async fn all_rows(store: &SqliteStore, table: &'static Table) -> anyhow::Result<
     Ok(store.select(Select::from(table, usize::try_from(i64::MAX)?)).await?)
 }
 
-/// A line of the exchange's record.
-#[derive(Debug, Deserialize)]
-struct Line {
-    sequence: u64,
-    event: String,
-    symbol: Option<Symbol>,
-    order_id: Option<u64>,
-    client_order_id: Option<String>,
-    side: Option<String>,
-    trade_id: Option<u64>,
-    price: Option<Decimal>,
-    qty: Option<Decimal>,
-    commission: Option<Decimal>,
-    commission_asset: Option<Asset>,
-    status: Option<String>,
-    filled: Option<Decimal>,
-    asset: Option<Asset>,
-    free: Option<Decimal>,
-    locked: Option<Decimal>,
-}
-
-/// What the exchange's record says became of one order.
-#[derive(Debug, Default)]
-struct Told {
-    order_ids: BTreeSet<u64>,
-    filled: Decimal,
-    status: String,
-    symbol: String,
-}
-
-/// The exchange's truth, from its own record.
-#[derive(Debug, Default)]
-struct Truth {
-    orders: BTreeMap<String, Told>,
-    /// By (symbol, trade id): client order id, side, price, quantity, fee, fee asset.
-    fills: BTreeMap<(String, i64), [String; 6]>,
-    /// Base quantity by instance and symbol.
-    positions: BTreeMap<(String, String), Decimal>,
-    balances: BTreeMap<String, Decimal>,
-}
-
-fn truth(record: &Path, bases: &BTreeMap<String, String>) -> anyhow::Result<Truth> {
-    let text = std::fs::read_to_string(record).with_context(|| format!("cannot read {}", record.display()))?;
-    let mut truth = Truth::default();
-    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-    for (expected, line) in (1..).zip(whole.lines()) {
-        let line: Line =
-            serde_json::from_str(line).with_context(|| format!("{}:{expected}: not a record", record.display()))?;
-        anyhow::ensure!(line.sequence == expected, "{}:{expected}: sequence {}", record.display(), line.sequence);
-        truth.take(line, bases)?;
-    }
-    Ok(truth)
-}
-
-impl Truth {
-    fn take(&mut self, line: Line, bases: &BTreeMap<String, String>) -> anyhow::Result<()> {
-        if line.event == "balance" {
-            let (asset, free, locked) = (line.asset, line.free, line.locked);
-            let asset = asset.context("balance without asset")?.to_string();
-            self.balances.insert(asset, free.unwrap_or_default() + locked.unwrap_or_default());
-            return Ok(());
-        }
-        let Some(id) = line.client_order_id.clone() else { return Ok(()) };
-        let symbol = line.symbol.context("order without symbol")?.to_string();
-        let told = self.orders.entry(id.clone()).or_default();
-        told.order_ids.extend(line.order_id);
-        told.symbol.clone_from(&symbol);
-        if let Some(status) = &line.status {
-            told.status.clone_from(status);
-        }
-        if let Some(filled) = line.filled {
-            told.filled = filled;
-        }
-        if line.event != "fill" {
-            return Ok(());
-        }
-        let trade_id = i64::try_from(line.trade_id.context("fill without trade_id")?)?;
-        let text = |value: Option<Decimal>| value.unwrap_or_default().normalize().to_string();
-        let side = line.side.clone().unwrap_or_default();
-        let asset = line.commission_asset.map(|asset| asset.to_string()).unwrap_or_default();
-        let (price, qty, fee) = (text(line.price), text(line.qty), text(line.commission));
-        let fill = [id.clone(), side.clone(), price, qty, fee, asset.clone()];
-        anyhow::ensure!(
-            self.fills.insert((symbol.clone(), trade_id), fill).is_none(),
-            "trade {trade_id} recorded twice"
-        );
-        if let Some((instance, _)) = id.parse::<ClientOrderId>().ok().and_then(|id| id.parts()) {
-            let (qty, fee) = (line.qty.unwrap_or_default(), line.commission.unwrap_or_default());
-            let fee = if bases.get(&symbol) == Some(&asset) { fee } else { Decimal::ZERO };
-            let change = if side == "BUY" { qty - fee } else { -qty - fee };
-            *self.positions.entry((instance.to_string(), symbol)).or_default() += change;
-        }
-        Ok(())
-    }
-}
-
 async fn compare_record(store: &SqliteStore, record: &Path, report: &mut Report) -> anyhow::Result<()> {
     let mut bases = BTreeMap::new();
-    for row in journal(store, "core-engine").await? {
+    // Gaps have been told already.
+    for row in journal(store, "core-engine", &mut Report::default()).await? {
         if let Ok(nightdesk_core_engine::Fact::Instruments { instruments }) = serde_json::from_str(&row.body) {
             bases.extend(instruments.iter().map(|known| (known.symbol.to_string(), known.base.to_string())));
         }
