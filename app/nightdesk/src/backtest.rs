@@ -59,7 +59,9 @@ pub(crate) fn run(args: &BacktestArgs) -> Result<(), Failure> {
     let mut config = Config::read(args.config.as_deref())?;
     let found = survey(&args.files).map_err(|error| Failure::new(Status::BadConfig, error))?;
     let recorded: Vec<_> = found.instruments.iter().map(|instrument| instrument.symbol).collect();
-    config.trade_only(&recorded);
+    for moved in config.trade_only(&recorded) {
+        output::to_stderr(&format!("nightdesk: {moved}\n"));
+    }
     choose(&mut config, &args.strategy)?;
     let started = Instant::now();
     let mut playback = Playback::new(&args.files, &found);

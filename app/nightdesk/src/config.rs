@@ -284,14 +284,18 @@ impl Config {
         }
     }
 
-    /// Lets every strategy trade what a recording holds, where its own symbol is not in it.
-    pub(crate) fn trade_only(&mut self, recorded: &[Symbol]) {
-        let Some(first) = recorded.first() else { return };
+    /// Lets every strategy trade what a recording holds, where its own symbol is not in it. Says which do so.
+    pub(crate) fn trade_only(&mut self, recorded: &[Symbol]) -> Vec<String> {
+        let Some(first) = recorded.first() else { return Vec::new() };
+        let mut moved = Vec::new();
         for strategy in &mut self.strategy {
             if !recorded.iter().any(|symbol| symbol.as_str() == strategy.symbol) {
-                strategy.symbol = first.to_string();
+                let wanted = std::mem::replace(&mut strategy.symbol, first.to_string());
+                let instance = &strategy.instance;
+                moved.push(format!("{wanted} is not in the recording: instance {instance} trades {first} instead"));
             }
         }
+        moved
     }
 
     /// The settings of all services.
