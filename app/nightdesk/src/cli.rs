@@ -11,7 +11,7 @@ use crate::{backtest, client, record, replay, settings, up, verify};
 
 /// Nightdesk: trades crypto around the clock, and loses no order.
 #[derive(Debug, Parser)]
-#[command(name = "nightdesk", version = nightdesk_host::version(), disable_help_subcommand = true)]
+#[command(name = "nightdesk", version = nightdesk_host::version())]
 pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -72,7 +72,7 @@ pub(crate) struct UpArgs {
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub(crate) replay: Vec<PathBuf>,
     /// How fast: a factor, or `max`, which runs in lockstep and gives the same journal every time.
-    #[arg(long, default_value = "1", value_name = "N|max")]
+    #[arg(long, default_value = "1", value_name = "N|max", requires = "replay")]
     pub(crate) speed: Speed,
     /// Seed of the simulated market.
     #[arg(long, default_value_t = 1)]
@@ -81,7 +81,7 @@ pub(crate) struct UpArgs {
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     pub(crate) run_for: Option<Duration>,
     /// Stop when the recordings end.
-    #[arg(long)]
+    #[arg(long, requires = "replay")]
     pub(crate) exit_at_end: bool,
     /// Where the simulated exchange serves its protocol [default: a free port].
     #[arg(long, value_name = "ADDRESS")]

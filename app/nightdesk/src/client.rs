@@ -54,7 +54,8 @@ pub(crate) fn status(ask: &Ask) -> Result<(), Failure> {
         let text = format!("{}{:<12}{}\n", show::status(&status), "process", link.about());
         Ok(Told { text, json })
     };
-    answer(ask, online, Offline::status)
+    let waiting = pending_halt(&data::data_dir(ask.data_dir.as_deref())?)?;
+    answer(ask, online, |offline| offline.status(waiting.as_ref()))
 }
 
 /// Orders, newest first.

@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use nightdesk_assembly::{Stores, Trading};
+use nightdesk_host::Failure;
 use nightdesk_store::{Schema, Store};
 use nightdesk_store_sql::{Options, SqliteStore};
 
 use crate::config::Config;
+use crate::failure;
 
 /// Where everything is kept when nobody says otherwise.
 pub(crate) fn data_dir(named: Option<&Path>) -> anyhow::Result<PathBuf> {
@@ -57,24 +59,25 @@ pub(crate) fn databases(dir: &Path, trading: &Trading) -> Vec<Database> {
 
 /// Opens every service's store. A database that was there once and is missing now is not made anew: its service would
 /// forget what it has sent.
-pub(crate) async fn open_stores(dir: &Path, trading: &Trading) -> anyhow::Result<Stores> {
+pub(crate) async fn open_stores(dir: &Path, trading: &Trading) -> Result<Stores, Failure> {
     let list = dir.join("databases.json");
     let mut known: BTreeSet<String> = match std::fs::read(&list) {
         Ok(text) => serde_json::from_slice(&text).with_context(|| format!("{} is damaged", list.display()))?,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeSet::new(),
-        Err(error) => return Err(error).with_context(|| format!("cannot read {}", list.display())),
+        Err(error) => return Err(Failure::from(format!("cannot read {}: {error}", list.display()))),
     };
     let mut stores: Vec<Arc<dyn Store>> = Vec::new();
     for database in databases(dir, trading) {
         if known.contains(&database.stream) && !database.file().exists() {
-            bail!(
+            return Err(Failure::from(format!(
                 "the database {} is missing: put it back from a backup, or start anew in another data directory",
                 database.file().display()
-            );
+            )));
         }
         std::fs::create_dir_all(&database.folder)
             .with_context(|| format!("cannot make {}", database.folder.display()))?;
-        stores.push(Arc::new(SqliteStore::open(&database.folder, database.schema, Options::default()).await?));
+        let store = SqliteStore::open(&database.folder, database.schema, Options::default()).await;
+        stores.push(Arc::new(store.map_err(failure::of_store)?));
         if known.insert(database.stream) {
             write_atomic(&list, &serde_json::to_vec_pretty(&known)?)?;
         }

@@ -7,6 +7,7 @@ use anyhow::Context;
 use nightdesk_env::Entropy;
 use nightdesk_exchange_binance::{ApiKey, Binance, BinanceEvents, Config as BinanceConfig, Endpoints, Streams};
 use nightdesk_exchange_simulator::{Balance, Config as SimulatorConfig, ExchangeSimulator, KeySpec, MarketSource};
+use nightdesk_host::{Failure, Status};
 use nightdesk_platform::{PlatformError, Secret, Secrets};
 use nightdesk_platform_local::SecretsFile;
 
@@ -14,7 +15,7 @@ use crate::cli::{Speed, UpArgs};
 use crate::config::{Config, ExchangeKind};
 
 /// The API key of the configuration's exchange as text `ID:SECRET`; the embedded simulator's is made on first use.
-pub(crate) async fn api_key(config: &Config, secrets: &SecretsFile, entropy: &dyn Entropy) -> anyhow::Result<Secret> {
+pub(crate) async fn api_key(config: &Config, secrets: &SecretsFile, entropy: &dyn Entropy) -> Result<Secret, Failure> {
     match secrets.get(&config.exchange.secret).await {
         Ok(secret) => Ok(secret),
         Err(PlatformError::NoSecret { .. }) if config.exchange.kind == ExchangeKind::Simulator => {
@@ -26,7 +27,11 @@ pub(crate) async fn api_key(config: &Config, secrets: &SecretsFile, entropy: &dy
             secrets.set(&config.exchange.secret, &secret)?;
             Ok(secret)
         }
-        Err(error) => Err(error).context("the exchange's API key"),
+        // The configuration names a secret that nobody has set: starting again leads nowhere.
+        Err(error @ PlatformError::NoSecret { .. }) => {
+            Err(Failure::new(Status::BadConfig, format!("the exchange's API key: {error}")))
+        }
+        Err(error) => Err(Failure::from(format!("the exchange's API key: {error}"))),
     }
 }
 

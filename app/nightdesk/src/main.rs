@@ -7,6 +7,8 @@ mod client;
 mod config;
 mod data;
 mod exchange;
+mod failure;
+mod readiness;
 mod record;
 mod replay;
 mod settings;

@@ -24,7 +24,7 @@ use nightdesk_units::{Micros, Symbol, Timestamp};
 use crate::cli::UpArgs;
 use crate::config::Config;
 use crate::summary::Summary;
-use crate::{data, exchange, up};
+use crate::{data, exchange, failure, up};
 
 /// The only account of a replay.
 const ACCOUNT: AccountId = AccountId(1);
@@ -43,6 +43,7 @@ pub(crate) async fn run(host: Host, args: UpArgs) -> Result<(), Failure> {
     let config = up::read_config(&args)?;
     let dir = directory(&args)?;
     let lock = DataDir::open(&dir).map_err(|error| Failure::new(Status::TryAgain, error))?;
+    let front = up::bind(&args, &config)?;
     data::keep_config(&dir, &config)?;
     let summary = Summary::new(&host, dir.clone(), args.ask.json);
     let closing = summary.clone();
@@ -66,12 +67,12 @@ pub(crate) async fn run(host: Host, args: UpArgs) -> Result<(), Failure> {
     let stores = data::open_stores(&dir, &trading).await?;
     let env = environment(&lockstep, args.seed);
     let world = world(&lockstep, &venue, &env, &dir, &stores)?;
-    let desk = Desk::start(&trading, world).await?;
+    let desk = Desk::start(&trading, world).await.map_err(failure::of_start)?;
     summary.watch(&desk.apis, &stores);
     let apis = desk.apis.clone();
     up::measure(&host, &trading, &apis, &lockstep.bus);
     up::register(&host, desk, || std::future::ready(Ok(())));
-    up::serve(&host, &args, &config, &dir, &apis, &stores, &env)?;
+    up::serve(&host, &args, front, &dir, &apis, &stores, &env)?;
     let settle = summary.clone();
     let (stopper, exit) = (host.clone(), args.exit_at_end);
     host.job("recording", async move {

@@ -4,7 +4,7 @@ use std::io::Read;
 
 use nightdesk_host::config::{load_file, schema};
 use nightdesk_host::{Failure, Status, output};
-use nightdesk_platform::Secret;
+use nightdesk_platform::{PlatformError, Secret};
 use nightdesk_platform_local::SecretsFile;
 
 use crate::cli::{ConfigArgs, ConfigCommand, SecretsArgs, SecretsCommand};
@@ -44,14 +44,23 @@ pub(crate) fn secrets(args: &SecretsArgs) -> Result<(), Failure> {
                 let text = format!("standard input is empty: try printf %s VALUE | nightdesk secrets set {name}");
                 return Err(Failure::new(Status::Usage, text));
             }
-            secrets.set(name, &Secret::new(value))?;
+            secrets.set(name, &Secret::new(value)).map_err(refused)?;
         }
         SecretsCommand::List => {
             for name in secrets.list()? {
                 output::to_stdout(&format!("{name}\n"))?;
             }
         }
-        SecretsCommand::Remove { name } => secrets.remove(name)?,
+        SecretsCommand::Remove { name } => secrets.remove(name).map_err(refused)?,
     }
     Ok(())
+}
+
+/// A secret that is not there is an answer, not a fault.
+fn refused(error: PlatformError) -> Failure {
+    let status = match error {
+        PlatformError::NoSecret { .. } => Status::No,
+        PlatformError::Unavailable { .. } => Status::Fault,
+    };
+    Failure::new(status, error)
 }

@@ -1,27 +1,28 @@
 //! `nightdesk up`: all services in this process, over the exchange's own protocol.
 
 use std::collections::BTreeMap;
+use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, TryFutureExt};
 use nightdesk_assembly::{Apis, Desk, Stores, Trading, World};
 use nightdesk_bus::Bus;
 use nightdesk_bus_local::LocalBus;
-use nightdesk_core_engine::{Event, Reply, Request, Response, View};
+use nightdesk_core_engine::{Event, Reply, Request};
 use nightdesk_env::{Env, NoActivity};
 use nightdesk_host::http::{Heartbeat, Server, ServerOptions, State};
 use nightdesk_host::{Failure, Host, RunFile, Status};
-use nightdesk_platform::{EmergencyJournal, kpi};
+use nightdesk_platform::{EmergencyJournal, Secret, kpi};
 use nightdesk_platform_local::{DataDir, EmergencyFile, OsEntropy, SecretsFile, SystemClock};
 use nightdesk_shell::{ShellError, Stopper, StorageState};
 
 use crate::cli::UpArgs;
 use crate::config::Config;
 use crate::summary::Summary;
-use crate::{api, client, data, exchange, replay};
+use crate::{api, client, data, exchange, failure, readiness, replay};
 
 /// How old a service's last turn may be before the process counts as stuck.
 const HEARTBEAT: Duration = Duration::from_secs(10);
@@ -31,6 +32,7 @@ pub(crate) async fn run(host: Host, args: UpArgs) -> Result<(), Failure> {
     let config = read_config(&args)?;
     let dir = data::data_dir(args.ask.data_dir.as_deref())?;
     let lock = DataDir::open(&dir).map_err(|error| Failure::new(Status::TryAgain, error))?;
+    let front = bind(&args, &config)?;
     data::keep_config(&dir, &config)?;
     let env = Env {
         clock: Arc::new(SystemClock::new()),
@@ -70,7 +72,7 @@ pub(crate) async fn run(host: Host, args: UpArgs) -> Result<(), Failure> {
         stores: stores.clone(),
         emergency: Arc::clone(&emergency),
     };
-    let desk = Desk::start(&trading, world).await?;
+    let desk = Desk::start(&trading, world).await.map_err(failure::of_start)?;
     summary.watch(&desk.apis, &stores);
     let apis = desk.apis.clone();
     measure(&host, &trading, &apis, &bus);
@@ -83,9 +85,9 @@ pub(crate) async fn run(host: Host, args: UpArgs) -> Result<(), Failure> {
         settle.settle(&asked, true).await;
         Ok::<(), Failure>(())
     });
-    watch_trading(&host, &apis);
+    readiness::watch(&host, &apis, config.symbols()?);
     hand_over(&apis, &*emergency, &dir, &env).await?;
-    serve(&host, &args, &config, &dir, &apis, &stores, &env)?;
+    serve(&host, &args, front, &dir, &apis, &stores, &env)?;
     if let Some(limit) = args.run_for {
         let stopper = host.clone();
         host.job("time limit", async move {
@@ -101,7 +103,9 @@ pub(crate) async fn run(host: Host, args: UpArgs) -> Result<(), Failure> {
 pub(crate) fn read_config(args: &UpArgs) -> Result<Config, Failure> {
     let mut config = Config::read(args.config.as_deref())?;
     if !args.replay.is_empty() {
-        config.trade_only(&replay::symbols(&args.replay)?);
+        for moved in config.trade_only(&replay::symbols(&args.replay)?) {
+            tracing::warn!("{moved}");
+        }
     }
     Ok(config)
 }
@@ -189,7 +193,7 @@ fn register_shells(host: &Host, shells: Vec<Running>, statuses: &BTreeMap<String
             });
             watch_heartbeat(host, &name, Arc::clone(status));
         }
-        host.register(name, shell, move || async move {
+        host.register(name, shell.map_err(failure::of_shell), move || async move {
             stopper.stop();
             Ok::<(), Failure>(())
         });
@@ -200,39 +204,6 @@ fn register_shells(host: &Host, shells: Vec<Running>, statuses: &BTreeMap<String
 fn watch_heartbeat(host: &Host, name: &str, status: Arc<nightdesk_shell::Status>) {
     let heart = host.health().heartbeat(name.to_owned(), HEARTBEAT);
     host.job(format!("{name} heartbeat"), beat(heart, status));
-}
-
-/// Lets `/ready` say whether new risk can be taken, and if not, why.
-fn watch_trading(host: &Host, apis: &Apis) {
-    let trading = host.health().dependency("trading");
-    let core = apis.core.clone();
-    host.job("trading readiness", async move {
-        let mut ticks = tokio::time::interval(Duration::from_secs(1));
-        loop {
-            ticks.tick().await;
-            let (reply, answer) = Reply::channel();
-            if core.try_send(Event::Request(Request::View, reply)).is_err() {
-                trading.set(State::Down("core-engine takes no questions".to_owned()));
-                continue;
-            }
-            let view = tokio::time::timeout(Duration::from_secs(1), answer.recv()).await;
-            trading.set(match view {
-                Ok(Ok(Response::View(view))) => trading_state(&view),
-                Ok(_) => return Ok::<(), Failure>(()),
-                Err(_) => State::Down("core-engine does not answer".to_owned()),
-            });
-        }
-    });
-}
-
-fn trading_state(view: &View) -> State {
-    let reasons: Vec<String> = view.held_back.iter().map(|(symbol, reason)| format!("{symbol}: {reason}")).collect();
-    match (reasons.is_empty(), view.mode.permits(true)) {
-        (true, _) => State::Up,
-        // A halt is a decision, not a failure: the service is ready to serve.
-        (false, false) => State::UpBut(reasons.join("; ")),
-        (false, true) => State::Down(reasons.join("; ")),
-    }
 }
 
 async fn beat(heart: Heartbeat, status: Arc<nightdesk_shell::Status>) -> Result<(), Failure> {
@@ -265,16 +236,14 @@ async fn hand_over(apis: &Apis, emergency: &dyn EmergencyJournal, dir: &Path, en
     Ok(())
 }
 
-/// Serves the API, then tells the command line where.
-pub(crate) fn serve(
-    host: &Host,
-    args: &UpArgs,
-    config: &Config,
-    dir: &Path,
-    apis: &Apis,
-    stores: &Stores,
-    env: &Env,
-) -> Result<(), Failure> {
+/// The address of the API and the status page, and the token that opens them.
+pub(crate) struct Front {
+    server: Server,
+    token: Secret,
+}
+
+/// Takes the address before anything trades: a process that nobody can reach must not begin.
+pub(crate) fn bind(args: &UpArgs, config: &Config) -> Result<Front, Failure> {
     let token = RunFile::new_token()?;
     let listen = args.listen.map_or_else(|| config.listen.parse(), Ok)?;
     let server = match Server::bind(ServerOptions::new(vec![listen], token.clone())) {
@@ -285,12 +254,31 @@ pub(crate) fn serve(
         }
         server => server?,
     };
+    Ok(Front { server, token })
+}
+
+/// Serves the API, then tells the command line where.
+pub(crate) fn serve(
+    host: &Host,
+    args: &UpArgs,
+    front: Front,
+    dir: &Path,
+    apis: &Apis,
+    stores: &Stores,
+    env: &Env,
+) -> Result<(), Failure> {
+    let Front { server, token } = front;
     let address = server.addresses().first().copied().context("the server listens nowhere")?;
     api::mount(server, apis, stores).start(host)?;
     let addresses = BTreeMap::from([("api".to_owned(), format!("http://{address}"))]);
     RunFile::of_this_process(env.now(), addresses, &token).publish(host, dir)?;
-    let page = format!("http://{address}/#token={}", token.expose_str().unwrap_or_default());
     if !args.ask.json {
+        // What is no terminal is kept by somebody, and no secret is kept in the clear.
+        let page = if std::io::stderr().is_terminal() {
+            format!("http://{address}/#token={}", token.expose_str().unwrap_or_default())
+        } else {
+            format!("http://{address}/ (its access token is in {})", dir.join("run.json").display())
+        };
         nightdesk_host::output::to_stderr(&format!("status page: {page}\n"));
     }
     Ok(())

@@ -10,6 +10,7 @@ use nightdesk_store_sql::SqliteStore;
 use serde_json::json;
 use tokio::runtime::{Builder, Runtime};
 
+use super::pending::PendingHalt;
 use super::{Told, show};
 
 /// A database that nobody works on.
@@ -32,14 +33,18 @@ impl Offline {
     }
 
     /// How things stood.
-    pub(super) fn status(&self) -> Result<Told, Failure> {
+    pub(super) fn status(&self, waiting: Option<&PendingHalt>) -> Result<Told, Failure> {
         let mode: Option<Mode> = self.ask(self.archive.mode())?;
         let quarantine: Vec<Quarantined> = self.ask(self.archive.quarantine())?;
         let positions: Vec<Position> = self.ask(self.archive.positions())?;
         let open = self.orders(500, Some("active".to_owned()))?;
-        let text = show::last_word(mode.as_ref(), &open, &positions, &quarantine);
+        let mut text = show::last_word(mode.as_ref(), &open, &positions, &quarantine);
+        if let Some(PendingHalt { reason, by, .. }) = waiting {
+            text += &show::next_start(by, reason);
+        }
         let json = json!({
             "running": false, "mode": mode, "quarantine": quarantine, "positions": positions, "open_orders": open.items,
+            "pending_halt": waiting,
         });
         Ok(Told { text, json })
     }

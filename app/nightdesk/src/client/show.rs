@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 
 use nightdesk_capital::Level;
-use nightdesk_core_engine::api::{Figures, Mode, ModeChange, Order, Page, Position, Quarantined, Status, Strategy};
+use nightdesk_core_engine::api::{
+    Figures, Mode, ModeChange, Order, Page, Position, Quarantined, Status, Strategy, Watchdog,
+};
 use nightdesk_host::output::{Align, Table};
 use nightdesk_units::{Decimal, Money};
 
@@ -28,10 +30,24 @@ pub(super) fn status(status: &Status) -> String {
     line("orders", &format!("{} open, {} in doubt", status.open_orders, status.in_doubt));
     line("reconciled", status.reconciled_at.as_ref().map_or("not yet", |at| &at.0));
     reasons(&status.held_back, "new risk", "taken", &mut line);
+    line("ages", &status.watchdogs.iter().map(age).collect::<Vec<_>>().join(", "));
     reasons(&status.quarantine, "quarantine", "empty", &mut line);
     let running = status.strategies.iter().filter(|known| state(known) == "running").count();
     line("strategies", &format!("{running} of {} running", status.strategies.len()));
     text
+}
+
+/// How old a source of knowledge is, such as `outbox 0.0 s`.
+fn age(watchdog: &Watchdog) -> String {
+    let Watchdog { source, symbol, age_ms, limit_ms, stale } = watchdog;
+    let name = source.replace('_', " ");
+    let name = symbol.map_or_else(|| name.clone(), |symbol| format!("{name} {symbol}"));
+    let age = age_ms.map_or_else(|| "none".to_owned(), seconds);
+    if *stale { format!("{name} {age} (STALE, limit {})", seconds(*limit_ms)) } else { format!("{name} {age}") }
+}
+
+fn seconds(millis: u64) -> String {
+    format!("{}.{} s", millis / 1_000, millis % 1_000 / 100)
 }
 
 /// How things stood when the database was last written.
@@ -50,6 +66,13 @@ pub(super) fn last_word(
     let held: Vec<String> = held.map(|p| format!("{} {} ({})", p.quantity, p.symbol, p.instance)).collect();
     line("positions", &if held.is_empty() { "nothing is held".to_owned() } else { held.join(", ") });
     reasons(quarantine, "quarantine", "empty", &mut line);
+    text
+}
+
+/// A halt that waits for the next start.
+pub(super) fn next_start(by: &str, reason: &str) -> String {
+    let mut text = String::new();
+    named(&mut text, "next start", &format!("held by {by}: {reason}"));
     text
 }
 

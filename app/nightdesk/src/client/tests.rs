@@ -130,6 +130,10 @@ fn standing(mode: Value, reconciled_at: Value) -> Value {
         "positions": [position()], "open_orders": 6, "in_doubt": 1,
         "quarantine": [{ "symbol": "ETHUSDT", "reason": "two orders\u{1b}[2J carry one id" }],
         "held_back": [{ "symbol": "BTCUSDT", "reason": "market data is 40 s old" }], "reconciled_at": reconciled_at,
+        "watchdogs": [
+            { "source": "market_data", "symbol": "BTCUSDT", "age_ms": 40_321, "limit_ms": 30_000, "stale": true },
+            { "source": "outbox", "symbol": null, "age_ms": 0, "limit_ms": 5_000, "stale": false },
+        ],
     })
 }
 
@@ -155,6 +159,7 @@ fn how_things_stand_reads_well_and_moves_no_cursor() {
         orders      6 open, 1 in doubt
         reconciled  2026-11-23T12:59:00.000000Z
         new risk    BTCUSDT: market data is 40 s old
+        ages        market data BTCUSDT 40.3 s (STALE, limit 30.0 s), outbox 0.0 s
         quarantine  ETHUSDT: two orders [2J carry one id
         strategies  1 of 2 running
     "]]
@@ -337,13 +342,15 @@ fn when_nothing_runs_the_database_has_the_last_word() {
         store.close().await;
     });
     let offline = Offline::open(&folder.0).unwrap().unwrap();
+    let halt = pending::PendingHalt { reason: "night".to_owned(), by: "ann".to_owned(), at: String::new() };
     expect![[r"
         mode        halted since 1970-01-01T00:00:00.000000Z, by ann: a drill (version 3)
         orders      0 open by our book
         positions   0.5 BTCUSDT (456)
         quarantine  ETHUSDT: two orders carry one id
+        next start  held by ann: night
     "]]
-    .assert_eq(&offline.status().unwrap().text);
+    .assert_eq(&offline.status(Some(&halt)).unwrap().text);
     expect![[r"
         INSTANCE  SYMBOL   QUANTITY  AVERAGE COST  MARK  OPEN PNL  REALISED
         456       BTCUSDT       0.5         60000     -         -    +12.50
