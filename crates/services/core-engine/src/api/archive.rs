@@ -80,7 +80,7 @@ impl Archive {
         let wanted = Wanted {
             table: &ORDERS,
             age: "created_at",
-            equal: equal([("symbol", query.symbol), ("instance", query.instance)]),
+            equal: equal([("symbol", query.symbol), ("instance", query.instance)])?,
             any: any.map(|any| ("status", any)),
             limit: query.limit,
             cursor: query.cursor,
@@ -94,7 +94,7 @@ impl Archive {
     /// As [`Archive::orders`].
     pub async fn fills(&self, query: FillsQuery) -> Result<Page<Fill>, Problem> {
         let FillsQuery { symbol, instance, client_order_id, limit, cursor } = query;
-        let equal = equal([("symbol", symbol), ("instance", instance), ("client_order_id", client_order_id)]);
+        let equal = equal([("symbol", symbol), ("instance", instance), ("client_order_id", client_order_id)])?;
         let wanted = Wanted { table: &FILLS, age: "at", equal, any: None, limit, cursor };
         wanted.read(&*self.0, convert::fill).await
     }
@@ -149,8 +149,16 @@ impl Archive {
     }
 }
 
-fn equal<const N: usize>(filters: [(&'static str, Option<String>); N]) -> Vec<(&'static str, Value)> {
-    filters.into_iter().filter_map(|(name, value)| Some((name, Value::from(value?)))).collect()
+/// A filter that can be no name would find nothing, which reads like "there is none".
+fn equal<const N: usize>(filters: [(&'static str, Option<String>); N]) -> Result<Vec<(&'static str, Value)>, Problem> {
+    let given = filters.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    let checked = given.map(|(name, value)| match NameText::allows(&value) {
+        true => Ok((name, Value::from(value))),
+        false => Err(Problem::bad_request(format!(
+            "{name} is no name: 1 to 36 letters, digits, dots, underscores or hyphens"
+        ))),
+    });
+    checked.collect()
 }
 
 fn status_pattern() -> String {

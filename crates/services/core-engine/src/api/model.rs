@@ -44,6 +44,14 @@ text_schema!(
     NameText,
     json_schema!({ "type": "string", "pattern": "^[A-Za-z0-9._-]{1,36}$" })
 );
+impl NameText {
+    /// Whether `text` can be a name.
+    pub(super) fn allows(text: &str) -> bool {
+        let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        (1..=36).contains(&text.len()) && text.chars().all(known)
+    }
+}
+
 text_schema!(
     /// A level of restriction.
     LevelText,

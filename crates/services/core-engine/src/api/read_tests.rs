@@ -85,6 +85,8 @@ fn questions_that_make_no_sense_are_refused() {
         "/v1/orders?limit=501",
         "/v1/orders?limit=many",
         "/v1/orders?cursor=zz",
+        "/v1/orders?symbol=BTC/USDT",
+        "/v1/fills?instance=",
         "/v1/orders?status=lost",
         "/v1/orders?simbol=BTCUSDT",
         "/v1/fills?offset=3",
