@@ -179,10 +179,10 @@ async fn an_order_lives_its_life_over_the_protocol() {
     assert_eq!((told.price, told.qty, told.fee, told.fee_asset), (fill.price, fill.qty, fill.fee, fill.fee_asset));
     bench.until(|event| matches!(event, ExchangeEvent::Balances { .. })).await;
 
-    let trades = bench.binance.trades(symbol(), since).await.unwrap();
+    let trades = bench.binance.trades(symbol(), since, Purpose::Query).await.unwrap();
     assert_eq!(trades.len(), filled.fills.len());
     assert_eq!(bench.binance.trades_of(symbol(), report.exchange_order_id).await.unwrap(), trades);
-    let orders = bench.binance.all_orders(symbol(), since).await.unwrap();
+    let orders = bench.binance.all_orders(symbol(), since, Purpose::Query).await.unwrap();
     assert_eq!(
         orders.iter().map(|order| order.status).collect::<Vec<_>>(),
         [ExchangeStatus::Canceled, ExchangeStatus::Filled]

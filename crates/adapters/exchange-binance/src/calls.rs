@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::config::{Config, ConfigError};
+use crate::history::Admit;
 use crate::meters::Malformed;
 use crate::rest::{Request, Rest};
 use crate::shared::{Shared, Tap};
@@ -265,14 +266,14 @@ impl Exchange for Binance {
         })
     }
 
-    fn all_orders(&self, symbol: Symbol, since: Timestamp) -> Answer<Vec<ExecutionReport>> {
+    fn all_orders(&self, symbol: Symbol, since: Timestamp, purpose: Purpose) -> Answer<Vec<ExecutionReport>> {
         let shared = Arc::clone(&self.shared);
-        Box::pin(async move { history::orders(&shared, symbol, since).await })
+        Box::pin(async move { history::orders(&shared, symbol, since, purpose).await })
     }
 
-    fn trades(&self, symbol: Symbol, since: Timestamp) -> Answer<Vec<AccountTrade>> {
+    fn trades(&self, symbol: Symbol, since: Timestamp, purpose: Purpose) -> Answer<Vec<AccountTrade>> {
         let shared = Arc::clone(&self.shared);
-        Box::pin(async move { history::trades(&shared, symbol, since, false).await })
+        Box::pin(async move { history::trades(&shared, symbol, since, Admit::Later(purpose)).await })
     }
 
     fn trades_of(&self, symbol: Symbol, exchange_order_id: u64) -> Answer<Vec<AccountTrade>> {

@@ -74,14 +74,34 @@ where
     Ok(found)
 }
 
+/// Which pages the limiter has to admit still, and in which rank.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Admit {
+    /// Every one.
+    All(Purpose),
+    /// Those after the first, which the caller has had admitted.
+    Later(Purpose),
+}
+
+impl Admit {
+    /// What the first page, or one of the later ones, is admitted as.
+    const fn page(self, later: bool) -> Option<Purpose> {
+        match self {
+            Self::All(purpose) => Some(purpose),
+            Self::Later(purpose) if later => Some(purpose),
+            Self::Later(_) => None,
+        }
+    }
+}
+
 async fn ask<T>(
     shared: &Shared,
     request: Request,
-    admit: bool,
+    admit: Option<Purpose>,
     decode: impl FnOnce(&str) -> Result<T, Malformed>,
 ) -> Result<T, ExchangeError> {
-    if admit {
-        shared.rest.limiter.admit(Purpose::Background, request.weight).await;
+    if let Some(purpose) = admit {
+        shared.rest.limiter.admit(purpose, request.weight).await;
     }
     // Signed only now: waiting for the limiter must not eat the window.
     let request = request.signed(shared.rest.window());
@@ -98,11 +118,11 @@ pub(crate) async fn trades(
     shared: &Shared,
     symbol: Symbol,
     since: Timestamp,
-    admit_first: bool,
+    admit: Admit,
 ) -> Result<Vec<AccountTrade>, ExchangeError> {
-    let page = |page: Page, admit: bool| {
+    let page = |page: Page, later: bool| {
         let params = page.params(Params::new().with("symbol", symbol), "fromId").with("limit", PAGE);
-        ask(shared, Request::get("/api/v3/myTrades", params, 20), admit || admit_first, decode::trades)
+        ask(shared, Request::get("/api/v3/myTrades", params, 20), admit.page(later), decode::trades)
     };
     let mut found = pages(since, horizon(shared), |trade: &AccountTrade| trade.fill.trade_id, page).await?;
     found.retain(|trade| trade.fill.at >= since);
@@ -119,7 +139,8 @@ pub(crate) async fn trades_of(shared: &Shared, symbol: Symbol, order: u64) -> Re
         if let Some(from) = from {
             params = params.with("fromId", from);
         }
-        let items = ask(shared, Request::get("/api/v3/myTrades", params, 5), from.is_some(), decode::trades).await?;
+        let more = from.map(|_| Purpose::Background);
+        let items = ask(shared, Request::get("/api/v3/myTrades", params, 5), more, decode::trades).await?;
         let count = items.len();
         from = items.last().map(|trade| trade.fill.trade_id.saturating_add(1));
         found.extend(items);
@@ -136,10 +157,12 @@ pub(crate) async fn orders(
     shared: &Shared,
     symbol: Symbol,
     since: Timestamp,
+    purpose: Purpose,
 ) -> Result<Vec<ExecutionReport>, ExchangeError> {
     let base = || Params::new().with("symbol", symbol);
-    let page = |page: Page, admit: bool| {
+    let page = |page: Page, later: bool| {
         let params = page.params(base(), "orderId").with("limit", PAGE);
+        let admit = Admit::Later(purpose).page(later);
         ask(shared, Request::get("/api/v3/allOrders", params, 20), admit, decode::orders)
     };
     let id = |(_, report): &(Timestamp, ExecutionReport)| report.exchange_order_id;
@@ -149,15 +172,15 @@ pub(crate) async fn orders(
         listed.into_iter().filter(recent).map(|(_, report)| (report.exchange_order_id, report)).collect();
 
     let request = Request::get("/api/v3/openOrders", base(), 6);
-    for (_, open) in ask(shared, request, true, decode::orders).await? {
+    for (_, open) in ask(shared, request, Some(purpose), decode::orders).await? {
         found.insert(open.exchange_order_id, open);
     }
-    for trade in trades(shared, symbol, since, true).await? {
+    for trade in trades(shared, symbol, since, Admit::All(purpose)).await? {
         if found.contains_key(&trade.exchange_order_id) {
             continue;
         }
         let request = Request::get("/api/v3/order", base().with("orderId", trade.exchange_order_id), 4);
-        match ask(shared, request, true, decode::order).await {
+        match ask(shared, request, Some(purpose), decode::order).await {
             Ok(order) => drop(found.insert(order.exchange_order_id, order)),
             Err(ExchangeError::Rejected { code: -2013 | -2026, .. }) => {}
             Err(error) => return Err(error),
@@ -212,6 +235,13 @@ mod tests {
     use futures_util::FutureExt;
 
     use super::*;
+
+    #[test]
+    fn what_the_caller_has_not_had_admitted_is_admitted_in_its_rank() {
+        let pages = |admit: Admit| [admit.page(false), admit.page(true)];
+        assert_eq!(pages(Admit::Later(Purpose::Query)), [None, Some(Purpose::Query)]);
+        assert_eq!(pages(Admit::All(Purpose::Background)), [Some(Purpose::Background); 2]);
+    }
 
     fn day(days: i64) -> Timestamp {
         Timestamp(SPAN.0 * days)

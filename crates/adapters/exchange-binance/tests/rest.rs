@@ -205,7 +205,7 @@ async fn all_orders_include_an_older_one_that_rests_or_has_traded_since() {
     fake.once("GET /api/v3/order", Reply::ok(row(5, "FILLED", now - 88_000_000)));
     let (binance, _events) = fake.connect_ready().await;
     let since = Timestamp::from_millis(now - 1_000);
-    let orders = binance.all_orders("BTCUSDT".parse().unwrap(), since).await.unwrap();
+    let orders = binance.all_orders("BTCUSDT".parse().unwrap(), since, Purpose::Query).await.unwrap();
     let ids: Vec<_> = orders.iter().map(|order| order.exchange_order_id).collect();
     assert_eq!(ids, [3, 5, 7]);
     fake.check();

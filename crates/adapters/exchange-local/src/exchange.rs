@@ -162,7 +162,7 @@ impl Exchange for LocalExchange {
         })
     }
 
-    fn all_orders(&self, symbol: Symbol, since: Timestamp) -> Answer<Vec<ExecutionReport>> {
+    fn all_orders(&self, symbol: Symbol, since: Timestamp, _: Purpose) -> Answer<Vec<ExecutionReport>> {
         self.ask("all_orders", move |state, _| {
             let query = OrderQuery { start: Some(since), limit: ALL, ..OrderQuery::default() };
             let orders = state.venue.all_orders(state.account(), symbol, query)?;
@@ -170,7 +170,7 @@ impl Exchange for LocalExchange {
         })
     }
 
-    fn trades(&self, symbol: Symbol, since: Timestamp) -> Answer<Vec<AccountTrade>> {
+    fn trades(&self, symbol: Symbol, since: Timestamp, _: Purpose) -> Answer<Vec<AccountTrade>> {
         let query = FillQuery { start: Some(since), limit: ALL, ..FillQuery::default() };
         self.ask("trades", move |state, _| fills(state, symbol, query))
     }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use futures_util::FutureExt;
 use nightdesk_env::{ActivityCounter, Clock, VirtualClock};
-use nightdesk_exchange::{Answer, Events, Exchange, ExchangeError, ExchangeEvent, NewOrder, Stream, Window};
+use nightdesk_exchange::{Answer, Events, Exchange, ExchangeError, ExchangeEvent, NewOrder, Purpose, Stream, Window};
 use nightdesk_market::{Filters, Instrument, Interval, MarketEvent, Quote, Side, Trade};
 use nightdesk_matching::{AccountId, Venue, VenueConfig};
 use nightdesk_orders::{ClientOrderId, ExchangeStatus, OrderKind, TimeInForce};
@@ -204,13 +204,13 @@ fn an_order_is_answered_told_and_filled_by_the_recorded_market() {
     assert_eq!(desk.heard(), "a New 0/5, balances, depth 3-3, quote 100/101");
     desk.trade(100, 2);
     assert_eq!(desk.heard(), "a PartiallyFilled 2/5, trade 1:100x2, balances, depth 4-4, quote 100/101");
-    let trades = now(desk.exchange.trades(symbol(), Timestamp(0))).unwrap();
+    let trades = now(desk.exchange.trades(symbol(), Timestamp(0), Purpose::Query)).unwrap();
     assert_eq!((trades.len(), trades[0].fill.fee.to_string()), (1, "0.002".to_owned()));
     assert_eq!(now(desk.exchange.trades_of(symbol(), trades[0].exchange_order_id)).unwrap(), trades);
     assert_eq!(now(desk.exchange.open_orders(symbol())).unwrap().len(), 1);
     let cancelled = now(desk.exchange.cancel(symbol(), id("a"), desk.window())).unwrap();
     assert_eq!((cancelled.status, cancelled.filled.to_string()), (ExchangeStatus::Canceled, "2".to_owned()));
-    assert_eq!(now(desk.exchange.all_orders(symbol(), Timestamp(0))).unwrap(), [cancelled]);
+    assert_eq!(now(desk.exchange.all_orders(symbol(), Timestamp(0), Purpose::Query)).unwrap(), [cancelled]);
     let (_, balances) = now(desk.exchange.balances()).unwrap();
     let shown: Vec<String> = balances.iter().map(|b| format!("{} {} {}", b.asset, b.free, b.locked)).collect();
     assert_eq!(shown, ["ABC 10001.998 0", "XYZ 9800 0"]);
@@ -299,7 +299,7 @@ fn the_id_of_a_finished_order_makes_a_second_order() {
     desk.trade(99, 5);
     assert_eq!(desk.query("x").unwrap(), ExchangeStatus::Filled);
     desk.place("x").unwrap();
-    assert_eq!(now(desk.exchange.all_orders(symbol(), Timestamp(0))).unwrap().len(), 2);
+    assert_eq!(now(desk.exchange.all_orders(symbol(), Timestamp(0), Purpose::Query)).unwrap().len(), 2);
     assert_eq!(desk.query("x").unwrap(), ExchangeStatus::New);
 }
 

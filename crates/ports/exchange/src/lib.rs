@@ -228,11 +228,12 @@ pub trait Exchange: Send + Sync {
     /// Open orders of `symbol`.
     fn open_orders(&self, symbol: Symbol) -> Answer<Vec<ExecutionReport>>;
 
-    /// Orders of `symbol` created or changed since `since`, oldest first, all pages.
-    fn all_orders(&self, symbol: Symbol, since: Timestamp) -> Answer<Vec<ExecutionReport>>;
+    /// Orders of `symbol` created or changed since `since`, oldest first, all pages. What it takes to ask for after the
+    /// first page is admitted as `purpose`.
+    fn all_orders(&self, symbol: Symbol, since: Timestamp, purpose: Purpose) -> Answer<Vec<ExecutionReport>>;
 
-    /// Executions of `symbol` since `since`, oldest first, all pages.
-    fn trades(&self, symbol: Symbol, since: Timestamp) -> Answer<Vec<AccountTrade>>;
+    /// Executions of `symbol` since `since`, oldest first, all pages; those after the first are admitted as `purpose`.
+    fn trades(&self, symbol: Symbol, since: Timestamp, purpose: Purpose) -> Answer<Vec<AccountTrade>>;
 
     /// Executions of one order.
     fn trades_of(&self, symbol: Symbol, exchange_order_id: u64) -> Answer<Vec<AccountTrade>>;

@@ -234,12 +234,12 @@ async fn view(
     exchange.admit(purpose).await;
     let mut orders = exchange.open_orders(symbol).await?;
     exchange.admit(purpose).await;
-    let recent = exchange.all_orders(symbol, since).await?;
+    let recent = exchange.all_orders(symbol, since, purpose).await?;
     // The later word wins: an order may have ended between the two reads.
     orders.retain(|open| recent.iter().all(|known| known.exchange_order_id != open.exchange_order_id));
     orders.extend(recent);
     exchange.admit(purpose).await;
-    Ok((orders, exchange.trades(symbol, since).await?))
+    Ok((orders, exchange.trades(symbol, since, purpose).await?))
 }
 
 #[cfg(test)]

@@ -155,12 +155,12 @@ impl Exchange for Scripted {
         ready(self.next_orders()).boxed()
     }
 
-    fn all_orders(&self, _: Symbol, _: Timestamp) -> Answer<Vec<ExecutionReport>> {
-        self.say("all orders");
+    fn all_orders(&self, _: Symbol, _: Timestamp, purpose: Purpose) -> Answer<Vec<ExecutionReport>> {
+        self.say(&format!("all orders, more of them as {purpose:?},"));
         ready(self.next_orders()).boxed()
     }
 
-    fn trades(&self, symbol: Symbol, _: Timestamp) -> Answer<Vec<AccountTrade>> {
+    fn trades(&self, symbol: Symbol, _: Timestamp, _: Purpose) -> Answer<Vec<AccountTrade>> {
         self.trades_of(symbol, 1)
     }
 
@@ -271,6 +271,17 @@ fn reconciliation() -> Effect {
     Effect::Reconcile(ReconcileRequest { id: 1, symbols, since: Timestamp(0), urgent: false })
 }
 
+#[test]
+fn a_comparison_that_trading_waits_for_ranks_as_a_query_in_all_its_pages() {
+    let exchange = Scripted::new();
+    exchange.orders.lock().unwrap().extend([Ok(Vec::new()), Ok(Vec::new())]);
+    let request = ReconcileRequest { id: 1, symbols: vec![symbol()], since: Timestamp(0), urgent: true };
+    exchange.check(Effect::Reconcile(request), expect![[r#"
+        performed at 0, admit Query at 0, open orders at 10, admit Query at 10, all orders, more of them as Query, at 20, admit Query at 20, trades at 30, admit Query at 30, balances at 40
+        => orders [], 1 trades, 1 balances, failed []
+    "#]]);
+}
+
 fn numbered(exchange_order_id: u64, status: ExchangeStatus) -> ExecutionReport {
     ExecutionReport { exchange_order_id, ..report("a", status) }
 }
@@ -282,7 +293,7 @@ fn the_exchange_s_view_has_the_later_word_on_each_order_and_the_balances_last() 
     let recent = vec![numbered(2, ExchangeStatus::Filled), numbered(3, ExchangeStatus::Canceled)];
     exchange.orders.lock().unwrap().extend([Ok(open), Ok(recent)]);
     exchange.check(reconciliation(), expect![[r#"
-        performed at 0, admit Background at 0, open orders at 10, admit Background at 10, all orders at 20, admit Background at 20, trades at 30, admit Background at 30, open orders at 40, admit Background at 40, all orders at 50, admit Background at 50, trades at 60, admit Background at 60, balances at 70
+        performed at 0, admit Background at 0, open orders at 10, admit Background at 10, all orders, more of them as Background, at 20, admit Background at 20, trades at 30, admit Background at 30, open orders at 40, admit Background at 40, all orders, more of them as Background, at 50, admit Background at 50, trades at 60, admit Background at 60, balances at 70
         => orders ["1 New", "2 Filled", "3 Canceled"], 2 trades, 1 balances, failed []
     "#]]);
 }
@@ -292,12 +303,12 @@ fn what_could_not_be_asked_about_is_named() {
     let exchange = Scripted::new();
     exchange.orders.lock().unwrap().extend([Ok(Vec::new()), Err(lost())]);
     exchange.check(reconciliation(), expect![[r#"
-        performed at 0, admit Background at 0, open orders at 10, admit Background at 10, all orders at 20, admit Background at 20, open orders at 30, admit Background at 30, all orders at 40, admit Background at 40, trades at 50, admit Background at 50, balances at 60
+        performed at 0, admit Background at 0, open orders at 10, admit Background at 10, all orders, more of them as Background, at 20, admit Background at 20, open orders at 30, admit Background at 30, all orders, more of them as Background, at 40, admit Background at 40, trades at 50, admit Background at 50, balances at 60
         => orders [], 1 trades, 1 balances, failed [BTCUSDT]
     "#]]);
     *exchange.balances.lock().unwrap() = Err(lost());
     exchange.check(reconciliation(), expect![[r#"
-        performed at 60, admit Background at 60, open orders at 70, admit Background at 70, all orders at 80, admit Background at 80, trades at 90, admit Background at 90, open orders at 100, admit Background at 100, all orders at 110, admit Background at 110, trades at 120, admit Background at 120, balances at 130
+        performed at 60, admit Background at 60, open orders at 70, admit Background at 70, all orders, more of them as Background, at 80, admit Background at 80, trades at 90, admit Background at 90, open orders at 100, admit Background at 100, all orders, more of them as Background, at 110, admit Background at 110, trades at 120, admit Background at 120, balances at 130
         => orders [], 2 trades, 0 balances, failed [BTCUSDT, ETHUSDT]
     "#]]);
 }

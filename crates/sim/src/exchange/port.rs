@@ -287,11 +287,11 @@ impl Exchange for SimExchange {
         })
     }
 
-    fn all_orders(&self, symbol: Symbol, since: Timestamp) -> Answer<Vec<ExecutionReport>> {
+    fn all_orders(&self, symbol: Symbol, since: Timestamp, _: Purpose) -> Answer<Vec<ExecutionReport>> {
         self.read("all orders", move |world| world.all_orders(symbol, since))
     }
 
-    fn trades(&self, symbol: Symbol, since: Timestamp) -> Answer<Vec<AccountTrade>> {
+    fn trades(&self, symbol: Symbol, since: Timestamp, _: Purpose) -> Answer<Vec<AccountTrade>> {
         let query = FillQuery { start: Some(since), ..FillQuery::default() };
         self.read("executions", move |world| world.executions(symbol, query))
     }
