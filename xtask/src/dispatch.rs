@@ -9,6 +9,8 @@ use crate::workspace::Workspace;
 
 const SIMULATOR: &str = "nightdesk-sim";
 const BENCHMARKS: &str = "nightdesk-bench";
+/// The programs that benchmarks start.
+const MEASURED: [&str; 2] = ["nightdesk", "exchange-simulator"];
 
 /// Runs the simulator with `words`.
 ///
@@ -30,7 +32,14 @@ pub(crate) fn simulator(workspace: &Workspace) -> Option<Command> {
 /// # Errors
 /// When it is not there, or a target was missed.
 pub(crate) fn bench(workspace: &Workspace, part: Option<&str>, words: &[String]) -> Result<()> {
-    exec::run(program(workspace, BENCHMARKS, &[]).ok_or_else(|| absent(BENCHMARKS))?.args(part).args(words))
+    workspace.package(BENCHMARKS).filter(|package| package.has_binary).ok_or_else(|| absent(BENCHMARKS))?;
+    // All in one build: built one by one, cargo would choose other features of what they share and build that again.
+    let mut build = exec::cargo();
+    build.current_dir(&workspace.root).args(["build", "--quiet", "--release", "--package", BENCHMARKS]);
+    exec::run(build.args(MEASURED.iter().flat_map(|package| ["--package", package])))?;
+    let folder = workspace.target.join("release");
+    let mut command = Command::new(folder.join(format!("{BENCHMARKS}{}", std::env::consts::EXE_SUFFIX)));
+    exec::run(command.current_dir(&workspace.root).args(part).args(words))
 }
 
 fn program(workspace: &Workspace, package: &str, features: &[&str]) -> Option<Command> {
