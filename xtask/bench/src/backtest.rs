@@ -10,7 +10,7 @@ use anyhow::{Context, ensure};
 use nightdesk_assembly::{Lockstep, Market, Outside, Pump};
 use nightdesk_env::{Activity, Env, NoActivity, SeededEntropy};
 use nightdesk_exchange_local::{Feed, LocalVenue, Options};
-use nightdesk_exchange_simulator::market::{Playback, Survey, survey};
+use nightdesk_exchange_simulator::market::{Lines, Playback, Survey, survey};
 use nightdesk_market::MarketEvent;
 use nightdesk_matching::{AccountId, Venue, VenueConfig};
 use nightdesk_platform::{EmergencyJournal, EmergencyRecord, PlatformError};
@@ -18,19 +18,25 @@ use nightdesk_store::ModelStore;
 use nightdesk_strategy_worker::StrategyWorker;
 use nightdesk_units::{Micros, Qty, Symbol, Timestamp};
 
+use crate::limits::thread_time;
 use crate::report::{Section, Target, median, rate};
 use crate::strategies::{Orderer, Pace, Shared};
-use crate::{Settings, house};
+use crate::{Settings, house, limits};
 
 /// The recordings, within the data folder.
 const FILES: [&str; 2] = ["market/spot_btcusdt_20240808.gz", "market/spot_btcusdt_20240809.gz"];
 /// Before the recording begins, the services start and look at the account.
 const BEFORE: Micros = Micros::from_secs(1);
 
+/// Events a second of NautilusTrader's Rust engine on these files, on a machine with 2 processors.
+const NAUTILUS: f64 = 7.1e5;
+const NAUTILUS_WITH_ORDERS: f64 = 2.15e5;
+
 /// A recording in memory.
 pub(crate) struct Tape {
     pub(crate) survey: Survey,
     pub(crate) events: Vec<(Timestamp, MarketEvent)>,
+    /// Processor time.
     pub(crate) decoded_in: Duration,
 }
 
@@ -53,31 +59,20 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Section> {
     let count = tape.events.len() as u64;
     let quotes = tape.events.iter().filter(|(_, event)| matches!(event, MarketEvent::Quote(_))).count();
     let depth = tape.events.iter().filter(|(_, event)| matches!(event, MarketEvent::Depth(_))).count();
-    let goals =
-        [(0, "without orders".to_owned(), Some(1.5e6)), (10, "with an order every 10 quotes".to_owned(), Some(4.5e5))];
+    let goals = [
+        (0, "without orders".to_owned(), Some((1.5e6, NAUTILUS))),
+        (10, "with an order every 10 quotes".to_owned(), Some((4.5e5, NAUTILUS_WITH_ORDERS))),
+    ];
     let goals = match settings.every {
         Some(every) => vec![(every, format!("with an order every {every} quotes"), None)],
         None => goals.into(),
     };
+    let copies = limits::copies(&tape.events);
     for (every, name, goal) in goals {
         let runs: Vec<Run> = (0..settings.rounds).map(|_| play(&tape, every)).collect::<anyhow::Result<_>>()?;
-        let rates = |span: fn(&Run) -> Duration| runs.iter().map(|run| rate(count, span(run))).collect::<Vec<_>>();
-        let (wall, cpu) = (rates(|run| run.took), rates(|run| run.cpu));
-        match goal {
-            Some(goal) => {
-                section.must(format!("events a second {name}"), median(wall.clone()), "1/s", Target::AtLeast(goal))
-            }
-            None => section.add(format!("events a second {name}"), median(wall.clone()), "1/s"),
-        }
-        section.add(format!("the same, best of {} runs", settings.rounds), wall.into_iter().fold(0.0, f64::max), "1/s");
-        section.add("the same, by processor time".to_owned(), median(cpu), "1/s");
-        let Some(last) = runs.last() else { continue };
-        section.add(format!("orders {name}"), last.orders as f64, "");
-        section.add(format!("filled {name}"), last.filled as f64, "");
-        section.add(format!("facts journaled {name}"), last.facts as f64, "");
-        section.note(format!("journal {name}"), format!("{:016x}", last.hash));
+        tell(&mut section, &name, goal, &runs, (count, copies));
     }
-    section.add("events decoded a second", rate(count, tape.decoded_in), "1/s");
+    tell_decoding(&mut section, settings, &tape)?;
     section.add("events", count as f64, "");
     section.add("quotes", quotes as f64, "");
     section.add("depth updates", depth as f64, "");
@@ -88,20 +83,62 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Section> {
         "all four, as in `nightdesk backtest`: pre-trade checks, capital rules, positions, equity curve, journal kept",
     );
     section.note(
-        "peers on a 2-core machine",
-        "NautilusTrader (Rust) 669-709 k, 215 k with orders; barter 250 k with orders",
+        "peers",
+        "measured earlier on a machine of this kind with 2 processors; barter there: 250 k a second with orders",
     );
     Ok(section)
 }
 
-/// Reads and decodes the recordings.
-pub(crate) fn read(settings: &Settings) -> anyhow::Result<Tape> {
+/// What the runs of one kind came to. Wall time decides; processor time, which other processes on this machine change
+/// little, is what peers and limits are compared with.
+fn tell(section: &mut Section, name: &str, goal: Option<(f64, f64)>, runs: &[Run], (count, copies): (u64, f64)) {
+    let rates = |span: fn(&Run) -> Duration| runs.iter().map(|run| rate(count, span(run))).collect::<Vec<_>>();
+    let (wall, cpu) = (rates(|run| run.took), median(rates(|run| run.cpu)));
+    let title = format!("events a second {name}");
+    match goal {
+        Some((goal, _)) => section.must(title, median(wall.clone()), "1/s", Target::AtLeast(goal)),
+        None => section.add(title, median(wall.clone()), "1/s"),
+    }
+    section.add(format!("the same, best of {} runs", runs.len()), wall.into_iter().fold(0.0, f64::max), "1/s");
+    section.add("the same, by processor time", cpu, "1/s");
+    if let Some((_, peer)) = goal {
+        section.against(&format!("NautilusTrader's Rust engine {name}, measured elsewhere"), peer, cpu, "1/s");
+    }
+    section.against(&format!("copying the events and no more, beside {name}"), copies, cpu, "1/s");
+    let Some(last) = runs.last() else { return };
+    section.add(format!("orders {name}"), last.orders as f64, "");
+    section.add(format!("filled {name}"), last.filled as f64, "");
+    section.add(format!("facts journaled {name}"), last.facts as f64, "");
+    section.note(format!("journal {name}"), format!("{:016x}", last.hash));
+}
+
+/// How fast recordings are decoded, all by processor time.
+fn tell_decoding(section: &mut Section, settings: &Settings, tape: &Tape) -> anyhow::Result<()> {
+    let decoded = rate(tape.events.len() as u64, tape.decoded_in);
+    section.add("events decoded a second", decoded, "1/s");
+    let parsed = lines(settings, |json| {
+        std::hint::black_box(serde_json::from_str::<serde_json::Value>(json)?);
+        Ok(())
+    })?;
+    section.against("lines a second parsed by serde_json into a Value", parsed, decoded, "1/s");
+    section.against("lines a second inflated and not parsed", lines(settings, |_| Ok(()))?, decoded, "1/s");
+    Ok(())
+}
+
+/// The recordings.
+pub(crate) fn files(settings: &Settings) -> anyhow::Result<Vec<PathBuf>> {
     let files: Vec<PathBuf> = FILES.iter().map(|file| settings.data.join(file)).collect();
     for file in &files {
         ensure!(file.exists(), "{} is not there: name the data folder with --data", file.display());
     }
+    Ok(files)
+}
+
+/// Reads and decodes the recordings.
+pub(crate) fn read(settings: &Settings) -> anyhow::Result<Tape> {
+    let files = files(settings)?;
     let survey = survey(&files)?;
-    let started = Instant::now();
+    let began = thread_time();
     let mut playback = Playback::new(&files, &survey);
     let mut last = Timestamp(survey.span_ns.0.div_euclid(1_000));
     let mut events = Vec::new();
@@ -109,7 +146,20 @@ pub(crate) fn read(settings: &Settings) -> anyhow::Result<Tape> {
         last = last.max(Timestamp(next.received_ns.div_euclid(1_000)));
         events.push((last, nightdesk_exchange_simulator::market::redated(next.event, last)));
     }
-    Ok(Tape { survey, events, decoded_in: started.elapsed() })
+    Ok(Tape { survey, events, decoded_in: thread_time() - began })
+}
+
+/// Lines of the recordings that `take` takes in a second.
+fn lines(settings: &Settings, take: impl Fn(&str) -> anyhow::Result<()>) -> anyhow::Result<f64> {
+    let (began, mut count) = (thread_time(), 0);
+    for file in files(settings)? {
+        let mut lines = Lines::open(&file)?;
+        while let Some((_, line)) = lines.next_line()? {
+            count += 1;
+            take(line.split_once(' ').map_or(line, |(_, json)| json))?;
+        }
+    }
+    Ok(rate(count, thread_time() - began))
 }
 
 fn play(tape: &Tape, every: u64) -> anyhow::Result<Run> {
@@ -150,12 +200,6 @@ fn play(tape: &Tape, every: u64) -> anyhow::Result<Run> {
         (&row.stream, row.version, row.at.0, &row.kind, &row.body).hash(&mut hasher);
     }
     Ok(Run { took, cpu, orders, filled, facts: journal.len(), hash: hasher.finish() })
-}
-
-/// Processor time of this thread.
-fn thread_time() -> Duration {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    Duration::from_nanos(text.split_whitespace().next().and_then(|field| field.parse().ok()).unwrap_or(0))
 }
 
 fn venue(tape: &Tape, lockstep: &Lockstep) -> anyhow::Result<LocalVenue> {

@@ -11,7 +11,7 @@ use nightdesk_assembly::{Desk, Stores, Trading, World};
 use nightdesk_bus_local::LocalBus;
 use nightdesk_core_engine::Fact;
 use nightdesk_env::{Clock, Env, NoActivity};
-use nightdesk_exchange::{Events, Exchange};
+use nightdesk_exchange::{Events, Exchange, Purpose};
 use nightdesk_orders::{ClientOrderId, Status};
 use nightdesk_platform_local::{EmergencyFile, OsEntropy, SystemClock};
 use nightdesk_store::{JournalRow, Schema, Select, Store, Value};
@@ -21,6 +21,7 @@ use nightdesk_units::{Qty, Timestamp};
 
 use crate::house;
 use crate::strategies::{Orderer, Pace, Shared};
+use crate::syncs::Syncs;
 use crate::watched::{Counts, Sent, Tally, WatchedExchange, WatchedStore};
 
 /// Rows read at once.
@@ -48,6 +49,9 @@ pub(crate) struct Outcome {
     pub(crate) trades_min: u64,
     pub(crate) counts: Counts,
     pub(crate) cpu: Duration,
+    /// In the whole run: commits, and how often the kernel was asked to make something durable, if that could be counted.
+    pub(crate) commits: u64,
+    pub(crate) syncs: Option<u64>,
     /// From a strategy's decision to the moment its order left, microseconds, sorted.
     pub(crate) intent_to_send: Vec<i64>,
     /// From the decision to the durable fill, sorted.
@@ -67,7 +71,20 @@ pub(crate) struct Outside {
     pub(crate) events: Box<dyn Events>,
 }
 
-/// Runs `load` with stores in `dir`, which must be empty.
+/// Runs what `load` begins on a runtime of its own, with a count of the kernel's syncs.
+pub(crate) fn counted<F: Future<Output = anyhow::Result<Outcome>>>(
+    load: impl FnOnce() -> F,
+) -> anyhow::Result<Outcome> {
+    let syncs = Syncs::start();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let outcome = runtime.block_on(async { load().await });
+    // What is still being closed belongs to the count.
+    drop(runtime);
+    let syncs = syncs.stop();
+    Ok(Outcome { syncs, ..outcome? })
+}
+
+/// Runs `load` with stores in `dir`, which must be empty of them.
 pub(crate) async fn run(load: Load, dir: &Path, outside: Outside) -> anyhow::Result<Outcome> {
     let mut trading = house::trading(house::SYMBOL.parse()?)?;
     trading.core.reconcile_every = nightdesk_units::Micros::from_secs(60);
@@ -111,6 +128,7 @@ pub(crate) async fn run(load: Load, dir: &Path, outside: Outside) -> anyhow::Res
     }
     let mut outcome = read_journal(&*stores.core, (from, to), &sent).await?;
     (outcome.span, outcome.counts, outcome.cpu) = (span, counts, cpu);
+    outcome.commits = tally.now().commits;
     (outcome.too_soon, outcome.unfinished) = (sent.too_soon.load(Ordering::Relaxed), shared.open());
     outcome.differences += compare(&*stores.core, &*exchange, began).await?;
     ensure!(outcome.orders > 0, "nothing was ordered: see the log for why");
@@ -182,6 +200,8 @@ async fn read_journal(core: &dyn Store, (from, to): (Timestamp, Timestamp), sent
         trades_min: seconds.into_iter().min().unwrap_or(0),
         counts: Counts::default(),
         cpu: Duration::ZERO,
+        commits: 0,
+        syncs: None,
         intent_to_send: spans(&mut left.into_iter()),
         intent_to_fill: spans(&mut filled.iter().copied()),
         too_soon: 0,
@@ -224,7 +244,7 @@ async fn compare(core: &dyn Store, exchange: &dyn Exchange, since: Timestamp) ->
         ours.insert(row.get(2).and_then(Value::as_int).unwrap_or(0).cast_unsigned(), (text(6), text(7), text(8)));
     }
     let mut differences = 0;
-    let theirs = exchange.trades(house::SYMBOL.parse()?, since).await?;
+    let theirs = exchange.trades(house::SYMBOL.parse()?, since, Purpose::Query).await?;
     for trade in &theirs {
         let fill = (trade.fill.price.to_string(), trade.fill.qty.to_string(), trade.fill.fee.to_string());
         differences += u64::from(ours.remove(&trade.fill.trade_id).as_ref() != Some(&fill));
@@ -265,9 +285,20 @@ async fn rows(store: &dyn Store, table: &'static nightdesk_store::Table) -> anyh
 
 /// Processor time that this process has used.
 pub(crate) fn cpu_time() -> Duration {
-    let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    // After the name, which may hold spaces: state is field 3, user and system time 14 and 15, in hundredths of a second.
+    time_of("/proc/self/stat", 11)
+}
+
+/// Processor time of the programs that this process has started and that have ended.
+pub(crate) fn children_time() -> Duration {
+    time_of("/proc/self/stat", 13)
+}
+
+/// Two neighbouring times of a process's `stat`, added: the first comes so many fields after the name.
+pub(crate) fn time_of(stat: &str, skip: usize) -> Duration {
+    let text = std::fs::read_to_string(stat).unwrap_or_default();
+    // After the name, which may hold spaces: state is field 3, our user and system time 14 and 15, our children's 16 and
+    // 17, in hundredths of a second.
     let fields = text.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace();
-    let ticks: u64 = fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+    let ticks: u64 = fields.skip(skip).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
     Duration::from_millis(ticks * 10)
 }

@@ -5,11 +5,22 @@
 #![allow(clippy::print_stdout, reason = "a developer's tool answers on the terminal")]
 
 mod backtest;
+mod campaigns;
+mod compile;
 mod durable;
 mod house;
+mod limits;
 mod load;
+mod machine;
+mod memory;
+mod process;
+mod protocol;
 mod report;
+mod start;
 mod strategies;
+mod syncs;
+mod ticks;
+mod trace;
 mod watched;
 
 use std::path::PathBuf;
@@ -18,13 +29,13 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 
-use crate::report::Section;
+use crate::report::{Report, Section};
 
 /// Measures Nightdesk against its targets.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask bench")]
 struct Cli {
-    /// What to measure; everything but `build` when nothing is named.
+    /// What to measure. Nothing named, or `spine`: everything but `build`, `seeds` and `kill`, which take many minutes.
     names: Vec<Name>,
     /// Print JSON.
     #[arg(long)]
@@ -44,16 +55,38 @@ struct Cli {
     /// Play recordings so many times.
     #[arg(long, default_value_t = 15)]
     rounds: usize,
+    /// Watch memory over so many times both recordings.
+    #[arg(long)]
+    repeats: Option<i64>,
+    /// Trade at the exchange at this address, being traced, and say what was done.
+    #[arg(long, hide = true)]
+    traced: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Name {
-    /// Everything that the spine must reach.
+    /// Everything that the spine must reach and that takes seconds.
     Spine,
-    /// Durable trades in one process.
-    Durable,
     /// Recordings through all services.
     Backtest,
+    /// From a tick to an intent.
+    Strategy,
+    /// Durable trades in one process.
+    Durable,
+    /// Durable trades through the real protocol.
+    Protocol,
+    /// That nothing is sent before it is durable, by strace.
+    Trace,
+    /// From the start of the program to trading.
+    Start,
+    /// Resident memory over long runs.
+    Memory,
+    /// A clean release build.
+    Build,
+    /// A thousand seeds of the whole-system simulator.
+    Seeds,
+    /// Fifty kills of the real program, twice.
+    Kill,
 }
 
 /// What all benchmarks are told.
@@ -62,6 +95,7 @@ pub(crate) struct Settings {
     pub(crate) dir: PathBuf,
     pub(crate) every: Option<u64>,
     pub(crate) rounds: usize,
+    pub(crate) repeats: Option<i64>,
     seconds: Option<u64>,
 }
 
@@ -77,9 +111,25 @@ impl Settings {
     }
 }
 
+/// Measures one thing.
+type Benchmark = fn(&Settings) -> anyhow::Result<Section>;
+
+/// Every benchmark, and whether it is run when nothing is named.
+const BENCHMARKS: [(Name, Benchmark, bool); 10] = [
+    (Name::Backtest, backtest::run, true),
+    (Name::Strategy, ticks::run, true),
+    (Name::Durable, durable::run, true),
+    (Name::Protocol, protocol::run, true),
+    (Name::Trace, trace::run, true),
+    (Name::Start, start::run, true),
+    (Name::Memory, memory::run, true),
+    (Name::Build, compile::run, false),
+    (Name::Seeds, campaigns::seeds, false),
+    (Name::Kill, campaigns::kills, false),
+];
+
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    match run(&cli) {
+    match run(&Cli::parse()) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -89,28 +139,34 @@ fn main() -> ExitCode {
     }
 }
 
-/// Measures one thing.
-type Benchmark = fn(&Settings) -> anyhow::Result<Section>;
-
 fn run(cli: &Cli) -> anyhow::Result<bool> {
     let named = cli.data.clone().or_else(|| std::env::var_os("NIGHTDESK_DATA").map(PathBuf::from));
-    let data = named.unwrap_or_else(|| PathBuf::from("../shared/data"));
-    let settings =
-        Settings { data, dir: cli.dir.clone(), seconds: cli.seconds, every: cli.every, rounds: cli.rounds.max(1) };
-    let wanted = |name: Name| cli.names.is_empty() || cli.names.contains(&Name::Spine) || cli.names.contains(&name);
-    let benchmarks: [(Name, Benchmark); 2] = [(Name::Durable, durable::run), (Name::Backtest, backtest::run)];
-    let mut sections = Vec::new();
-    for (name, benchmark) in benchmarks {
-        if wanted(name) {
-            let section = benchmark(&settings)?;
-            if !cli.json {
-                println!("{}", section.table());
-            }
-            sections.push(section);
+    let settings = Settings {
+        data: named.unwrap_or_else(|| PathBuf::from("../shared/data")),
+        dir: cli.dir.clone(),
+        every: cli.every,
+        rounds: cli.rounds.max(1),
+        repeats: cli.repeats,
+        seconds: cli.seconds,
+    };
+    if let Some(address) = &cli.traced {
+        println!("{}", trace::traced(address, &settings.dir, settings.span(5))?);
+        return Ok(true);
+    }
+    let usual = cli.names.is_empty() || cli.names.contains(&Name::Spine);
+    let mut report = Report::new(machine::about());
+    for (name, benchmark, in_spine) in BENCHMARKS {
+        if !(usual && in_spine || cli.names.contains(&name)) {
+            continue;
         }
+        let before = machine::load();
+        let mut section = benchmark(&settings)?;
+        section.note("load average before and after", format!("{before}, {}", machine::load()));
+        if !cli.json {
+            println!("{}", section.table());
+        }
+        report.add(section);
     }
-    if cli.json {
-        println!("{}", serde_json::to_string_pretty(&sections)?);
-    }
-    Ok(sections.iter().all(Section::is_good))
+    println!("{}", if cli.json { serde_json::to_string_pretty(&report)? } else { report.verdict() });
+    Ok(report.is_good())
 }

@@ -20,7 +20,8 @@ pub(crate) enum Target {
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Measure {
     name: String,
-    value: f64,
+    /// `None` when it could not be found out.
+    value: Option<f64>,
     unit: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     target: Option<Target>,
@@ -48,7 +49,7 @@ impl Section {
 
     /// Notes a figure.
     pub(crate) fn add(&mut self, name: impl Into<String>, value: f64, unit: &'static str) {
-        self.measures.push(Measure { name: name.into(), value, unit, target: None, reached: None });
+        self.measures.push(Measure { name: name.into(), value: Some(value), unit, target: None, reached: None });
     }
 
     /// Notes a figure that has a target.
@@ -57,12 +58,46 @@ impl Section {
             Target::AtLeast(least) => value >= least,
             Target::AtMost(most) => value <= most,
         };
-        self.measures.push(Measure { name: name.into(), value, unit, target: Some(target), reached: Some(reached) });
+        self.measures.push(Measure {
+            name: name.into(),
+            value: Some(value),
+            unit,
+            target: Some(target),
+            reached: Some(reached),
+        });
     }
 
-    /// Whether every target was reached.
-    pub(crate) fn is_good(&self) -> bool {
-        self.measures.iter().all(|measure| measure.reached != Some(false))
+    /// Notes a limit or a peer that `ours` is compared with, measured in the same run.
+    pub(crate) fn against(&mut self, name: &str, theirs: f64, ours: f64, unit: &'static str) {
+        self.add(name, theirs, unit);
+        self.add(format!("ours in proportion to: {name}"), ours / theirs.max(1e-9), "x");
+    }
+
+    /// Notes that a figure which has a target could not be had: what is not shown is not reached.
+    pub(crate) fn unknown(&mut self, name: impl Into<String>, unit: &'static str, target: Target) {
+        self.measures.push(Measure {
+            name: name.into(),
+            value: None,
+            unit,
+            target: Some(target),
+            reached: Some(false),
+        });
+    }
+
+    /// The first figure.
+    pub(crate) fn first(&self) -> Option<f64> {
+        self.measures.first()?.value
+    }
+
+    /// The names of what was missed.
+    pub(crate) fn missed(&self) -> impl Iterator<Item = String> {
+        let missed = self.measures.iter().filter(|measure| measure.reached == Some(false));
+        missed.map(|measure| format!("{}: {}", self.name, measure.name))
+    }
+
+    /// How many figures have a target.
+    fn targets(&self) -> usize {
+        self.measures.iter().filter(|measure| measure.target.is_some()).count()
     }
 
     pub(crate) fn table(&self) -> String {
@@ -84,10 +119,45 @@ impl Section {
                 Some(false) => "MISSED",
                 None => "",
             };
-            table.row([name.as_str(), &number(*value), &target, unit, verdict]);
+            let value = value.map_or_else(|| "unknown".to_owned(), number);
+            table.row([name.as_str(), &value, &target, unit, verdict]);
         }
         let settings: Vec<String> = self.settings.iter().map(|(name, value)| format!("  {name}: {value}\n")).collect();
         format!("{table}{}", settings.concat())
+    }
+}
+
+/// All sections, and what they were measured on.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    machine: BTreeMap<&'static str, String>,
+    reached: bool,
+    missed: Vec<String>,
+    sections: Vec<Section>,
+}
+
+impl Report {
+    pub(crate) const fn new(machine: BTreeMap<&'static str, String>) -> Self {
+        Self { machine, reached: true, missed: Vec::new(), sections: Vec::new() }
+    }
+
+    pub(crate) fn add(&mut self, section: Section) {
+        self.missed.extend(section.missed());
+        self.reached = self.missed.is_empty();
+        self.sections.push(section);
+    }
+
+    /// Whether every target was reached.
+    pub(crate) const fn is_good(&self) -> bool {
+        self.reached
+    }
+
+    /// The closing lines for people.
+    pub(crate) fn verdict(&self) -> String {
+        let targets: usize = self.sections.iter().map(Section::targets).sum();
+        let machine: Vec<String> = self.machine.iter().map(|(name, value)| format!("{name} {value}")).collect();
+        let missed: String = self.missed.iter().map(|name| format!("\n  MISSED {name}")).collect();
+        format!("{} of {targets} targets reached; {}{missed}", targets - self.missed.len(), machine.join(", "))
     }
 }
 
@@ -136,9 +206,15 @@ mod tests {
     fn a_missed_target_shows_and_counts() {
         let mut section = Section::new("x");
         section.must("rate", 3.0, "1/s", Target::AtLeast(3.0));
-        assert!(section.is_good());
+        assert_eq!(section.missed().count(), 0);
         section.must("p99", 6.0, "ms", Target::AtMost(5.0));
-        assert!(!section.is_good() && section.table().contains("MISSED"));
+        section.unknown("syncs", "", Target::AtLeast(1.0));
+        assert_eq!(section.missed().collect::<Vec<_>>(), ["x: p99", "x: syncs"]);
+        assert!(section.table().contains("MISSED"));
+        let mut report = Report::new(BTreeMap::new());
+        report.add(section);
+        assert!(!report.is_good());
+        assert_eq!(report.verdict(), "1 of 3 targets reached; \n  MISSED x: p99\n  MISSED x: syncs");
     }
 
     #[test]

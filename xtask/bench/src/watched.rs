@@ -158,12 +158,12 @@ impl Exchange for WatchedExchange {
         self.exchange.open_orders(symbol)
     }
 
-    fn all_orders(&self, symbol: Symbol, since: Timestamp) -> Reply<Vec<ExecutionReport>> {
-        self.exchange.all_orders(symbol, since)
+    fn all_orders(&self, symbol: Symbol, since: Timestamp, purpose: Purpose) -> Reply<Vec<ExecutionReport>> {
+        self.exchange.all_orders(symbol, since, purpose)
     }
 
-    fn trades(&self, symbol: Symbol, since: Timestamp) -> Reply<Vec<AccountTrade>> {
-        self.exchange.trades(symbol, since)
+    fn trades(&self, symbol: Symbol, since: Timestamp, purpose: Purpose) -> Reply<Vec<AccountTrade>> {
+        self.exchange.trades(symbol, since, purpose)
     }
 
     fn trades_of(&self, symbol: Symbol, exchange_order_id: u64) -> Reply<Vec<AccountTrade>> {
