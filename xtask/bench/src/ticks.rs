@@ -22,7 +22,7 @@ use crate::strategies::{Orderer, Pace, Shared};
 use crate::{Settings, backtest, house};
 
 /// Rounds, so that a strategy that seldom decides gives enough figures.
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 20;
 const GOAL_US: f64 = 50.0;
 
 /// What a round gave, in nanoseconds.
