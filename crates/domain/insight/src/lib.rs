@@ -3,5 +3,6 @@
 //! Pure and streaming: numbers in, numbers out. No clock, no chance, no I/O, no async; floats, because nothing here is
 //! ever booked. It raises no alert and knows no channel: that is `alerting`'s.
 
+pub mod crossing;
 pub mod detect;
 pub mod forecast;

@@ -1,0 +1,1 @@
+//! Time to impact: when a forecast crosses a limit.

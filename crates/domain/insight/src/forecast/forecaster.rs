@@ -1,0 +1,185 @@
+//! The forecaster: keeps the past, back-tests as it goes, forecasts on request.
+
+use serde::{Deserialize, Serialize};
+
+use super::backtest::{Backtest, mean};
+use super::change::{Direction, change_points, direction};
+use super::history::History;
+use super::intervals::Calibration;
+use super::model::{Class, Past, Scale, candidates};
+use super::moments::Bank;
+use super::settings::{ForecastError, MAX_VALUE, Settings, check_horizon};
+
+/// Values without which nothing can be back-tested, so that no bounds are known.
+const LEAST_VALUES: usize = 3;
+
+/// A series and what has been learned about it.
+///
+/// Fitting is updating, value by value: a forecaster that was fitted to all values equals one that was fitted to some
+/// and updated with the rest, bit by bit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Forecaster {
+    settings: Settings,
+    history: History,
+    bank: Bank,
+    backtest: Backtest,
+}
+
+/// A model's part in a forecast.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Share {
+    /// The model's name.
+    pub model: String,
+    /// Its class.
+    pub class: Class,
+    /// Its weight; all weights together are one.
+    pub weight: f64,
+}
+
+/// What is to come.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Forecast {
+    /// The last value seen (a missing one filled in).
+    pub last: f64,
+    /// Expected values, the first one step ahead.
+    pub mean: Vec<f64>,
+    /// Lower bounds.
+    pub low: Vec<f64>,
+    /// Upper bounds.
+    pub high: Vec<f64>,
+    /// Share of the values that shall lie within the bounds.
+    pub level: f64,
+    /// Where it is heading.
+    pub trend: Direction,
+    /// Indices, counted from the first value ever given, at which the level changed.
+    pub change_points: Vec<usize>,
+    /// The models it is a mean of, the weightiest first.
+    pub models: Vec<Share>,
+}
+
+impl Forecaster {
+    /// A forecaster that has not seen a value.
+    ///
+    /// # Errors
+    /// If a setting is out of range.
+    pub fn new(settings: Settings) -> Result<Self, ForecastError> {
+        let settings = settings.checked()?;
+        let bank = Bank::new(&settings);
+        Ok(Self { settings, history: History::new(), bank, backtest: Backtest::new() })
+    }
+
+    /// Learns from values, oldest first. A missing value is NaN.
+    ///
+    /// # Errors
+    /// If a setting is out of range, a value infinite or beyond 1e100, or fewer than three values are there.
+    pub fn fit(values: &[f64], settings: Settings) -> Result<Self, ForecastError> {
+        let mut forecaster = Self::new(settings)?;
+        // Before the first value there is nothing to fill a gap with.
+        let begins = values.iter().position(|value| !value.is_nan()).unwrap_or(values.len());
+        let values = &values[begins..];
+        for value in values {
+            forecaster.take(*value, values.len())?;
+        }
+        forecaster.check_length()?;
+        Ok(forecaster)
+    }
+
+    /// Learns one more value (NaN: it is missing; before the first one a missing value is ignored).
+    ///
+    /// Costs a few hundred multiplications (the moments of the regressions), and every half horizon a back-test of all
+    /// models. Nothing is fitted from scratch.
+    ///
+    /// # Errors
+    /// If the value is infinite or beyond 1e100; nothing is changed then.
+    pub fn update(&mut self, value: f64) -> Result<(), ForecastError> {
+        self.take(value, self.history.end() + 1)
+    }
+
+    /// Takes in one of `length` values in all. Back-tests that will be forgotten by then are not made.
+    fn take(&mut self, value: f64, length: usize) -> Result<(), ForecastError> {
+        if value.abs() > MAX_VALUE {
+            return Err(ForecastError::Unusable { at: self.history.end() });
+        }
+        if value.is_nan() && self.history.len() == 0 {
+            return Ok(());
+        }
+        self.history.push(value, self.settings.short());
+        self.bank.add(&self.history, &self.settings);
+        if self.history.len() >= self.settings.kept() + self.bank.length() {
+            self.history.drop_oldest(self.bank.length());
+            self.bank.drop_before(self.history.start());
+        }
+        let now = self.history.end();
+        if Backtest::is_due(now, &self.settings) && !Backtest::is_over(now, length, &self.settings) {
+            let past = Past::new(&self.history, &self.bank);
+            self.backtest.run(&candidates(&self.settings), &past, now, self.settings.horizon);
+        }
+        self.backtest.forget(now, &self.settings);
+        Ok(())
+    }
+
+    fn check_length(&self) -> Result<(), ForecastError> {
+        let given = self.history.len();
+        if given < LEAST_VALUES { Err(ForecastError::TooShort { given, needed: LEAST_VALUES }) } else { Ok(()) }
+    }
+
+    /// The settings.
+    #[must_use]
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Values seen so far.
+    #[must_use]
+    pub const fn seen(&self) -> usize {
+        self.history.end()
+    }
+
+    /// Forecasts the next `horizon` values.
+    ///
+    /// # Errors
+    /// If the horizon is not within 1..=10,000, fewer than three values were seen, or most of them were missing.
+    pub fn forecast(&self, horizon: usize) -> Result<Forecast, ForecastError> {
+        check_horizon(horizon)?;
+        self.check_length()?;
+        let (missing, kept) = (self.history.missing(), self.history.len());
+        if 2 * missing > kept {
+            return Err(ForecastError::MostlyMissing { missing, kept });
+        }
+        let past = Past::new(&self.history, &self.bank);
+        let models = candidates(&self.settings);
+        let (weights, misses) = self.backtest.judge(&self.history, models.len());
+        let positive = self.history.on(Scale::Log).is_some();
+        let calibration = Calibration::new(&misses, self.settings.horizon, self.settings.level, positive)
+            .ok_or(ForecastError::MostlyMissing { missing, kept })?;
+        let forecasts: Vec<Option<Vec<f64>>> = models
+            .iter()
+            .zip(&weights)
+            .map(|(model, weight)| if *weight > 0.0 { model.forecast(&past, horizon) } else { None })
+            .map(|forecast| forecast.filter(|values| values.iter().all(|value| value.is_finite())))
+            .collect();
+        let values = self.history.raw(Scale::Linear);
+        let last = values.last().copied().unwrap_or_default();
+        let means: Vec<f64> = (0..horizon).map(|step| mean(&forecasts, &weights, step).unwrap_or(last)).collect();
+        let half = |step: usize| calibration.half_width(step, means[step]);
+        let error = calibration.typical(horizon - 1, means[horizon - 1]);
+        let mut shares: Vec<Share> = models
+            .iter()
+            .zip(&weights)
+            .filter(|(_, weight)| **weight > 0.0)
+            .map(|(model, weight)| Share { model: model.name(), class: model.class(), weight: *weight })
+            .collect();
+        shares.sort_by(|a, b| b.weight.total_cmp(&a.weight));
+        let changes = change_points(values, self.settings.short());
+        Ok(Forecast {
+            last,
+            low: (0..horizon).map(|step| means[step] - half(step)).collect(),
+            high: (0..horizon).map(|step| means[step] + half(step)).collect(),
+            level: self.settings.level,
+            trend: direction(values, &means, self.settings.short(), error),
+            change_points: changes.into_iter().map(|at| at + self.history.start()).collect(),
+            models: shares,
+            mean: means,
+        })
+    }
+}
