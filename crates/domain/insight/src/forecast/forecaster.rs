@@ -104,7 +104,7 @@ impl Forecaster {
             return Ok(());
         }
         self.history.push(value, self.settings.short());
-        self.bank.add(&self.history, &self.settings);
+        self.bank.add(&self.history);
         if self.history.len() >= self.settings.kept() + self.bank.length() {
             self.history.drop_oldest(self.bank.length());
             self.bank.drop_before(self.history.start());

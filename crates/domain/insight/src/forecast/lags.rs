@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::model::{Class, Model, Past, Scale, fence, unscaled};
+use super::model::{Class, Model, Past, Scale, unscaled};
 use super::moments::{FIRST_LAG, TARGET, Total, solve};
 use super::settings::Settings;
 
@@ -156,10 +156,10 @@ impl Model for LagRegression {
     fn forecast(&self, past: &Past<'_>, horizon: usize) -> Option<Vec<f64>> {
         let values = past.values(self.scale)?;
         let longest = self.lags.last().copied()?;
-        let total = past.bank().lags(self.reach, self.scale)?;
-        let (coefficients, constant) = self.coefficients(&total, past.bank().reference(self.scale))?;
+        let total = past.lags(self.reach, self.scale)?;
+        let (coefficients, constant) = self.coefficients(total, past.bank().reference(self.scale))?;
         let mut path = values.get(values.len().checked_sub(longest)?..)?.to_vec();
-        let (low, high) = fence(values);
+        let (low, high) = past.fence(self.scale);
         path.reserve(horizon);
         for _ in 0..horizon {
             let next = self.lags.iter().zip(&coefficients).map(|(lag, c)| c * path[path.len() - lag]).sum::<f64>();

@@ -1,11 +1,13 @@
 //! The trait behind which the model classes stand, and who is a candidate.
 
+use std::cell::OnceCell;
+
 use serde::{Deserialize, Serialize};
 
 use super::analogue::Analogue;
 use super::history::History;
 use super::lags::{LagRegression, Reach};
-use super::moments::Bank;
+use super::moments::{Bank, Total};
 use super::naive::Naive;
 use super::settings::Settings;
 use super::smoothing::Smoothing;
@@ -38,15 +40,18 @@ pub enum Class {
 }
 
 /// What a model may look at: the past, and nothing else.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct Past<'a> {
     history: &'a History,
     bank: &'a Bank,
+    /// What several models ask for, worked out once.
+    fences: [OnceCell<(f64, f64)>; 2],
+    totals: OnceCell<Vec<Total>>,
 }
 
 impl<'a> Past<'a> {
     pub(crate) const fn new(history: &'a History, bank: &'a Bank) -> Self {
-        Self { history, bank }
+        Self { history, bank, fences: [const { OnceCell::new() }; 2], totals: OnceCell::new() }
     }
 
     /// The values on a scale, oldest first, gaps filled. `None` on a logarithmic scale if a value is not positive.
@@ -69,6 +74,21 @@ impl<'a> Past<'a> {
 
     pub(crate) const fn bank(&self) -> &'a Bank {
         self.bank
+    }
+
+    /// Sums over rows of lags.
+    pub(crate) fn lags(&self, reach: Reach, scale: Scale) -> Option<&Total> {
+        self.totals.get_or_init(|| self.bank.lag_totals()).get(self.bank.lag_place(reach, scale)?)
+    }
+
+    /// Bounds no recursive forecast leaves: thrice the range beyond what was seen.
+    pub(crate) fn fence(&self, scale: Scale) -> (f64, f64) {
+        *self.fences[scale as usize].get_or_init(|| {
+            let seen = self.history.raw(scale).iter();
+            let (low, high) = seen.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(*v), h.max(*v)));
+            let margin = 3.0 * (high - low);
+            (low - margin, high + margin)
+        })
     }
 }
 
@@ -101,21 +121,11 @@ pub fn candidates(settings: &Settings) -> Vec<Box<dyn Model>> {
         models.push(Box::new(Smoothing::new(short, long, scale)));
         models.push(Box::new(TrendSeason::new(settings, scale)));
     }
-    if long.is_some() {
-        models.push(Box::new(Smoothing::new(short, None, Scale::Linear)));
-    }
     if let Some(short) = short {
         models.push(Box::new(Analogue::new(2 * short, short)));
         models.extend(long.map(|long| Box::new(Analogue::new(long, short)) as Box<dyn Model>));
     }
     models
-}
-
-/// Bounds no recursive forecast leaves: thrice the range beyond what was seen.
-pub(crate) fn fence(values: &[f64]) -> (f64, f64) {
-    let (low, high) = values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(*v), h.max(*v)));
-    let margin = 3.0 * (high - low);
-    (low - margin, high + margin)
 }
 
 /// Takes a forecast back to the scale of the series.

@@ -87,12 +87,21 @@ impl Total {
     }
 }
 
+/// Moments over lags.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct LagMoments {
+    reach: Reach,
+    scale: Scale,
+    lags: Vec<usize>,
+    moments: Moments,
+}
+
 /// The moments all models share.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Bank {
     /// Subtracted from the values before products are taken, lest a high level drown small movements.
     reference: [f64; 2],
-    lags: Vec<(Reach, Scale, Moments)>,
+    lags: Vec<LagMoments>,
     basis: Basis,
     trends: Vec<(Scale, Moments)>,
     /// Values in a block.
@@ -108,11 +117,11 @@ impl Bank {
         let length = settings.kept().div_ceil(BLOCKS);
         let scales = [Scale::Linear, Scale::Log];
         let basis = Basis::new(settings);
-        let width = |reach: Reach| reach.lags(settings).len() + FIRST_LAG;
-        let lags = Reach::all(settings)
-            .into_iter()
-            .flat_map(|reach| scales.map(|scale| (reach, scale, Moments::new(width(reach), length))))
-            .collect();
+        let over = |reach: Reach, scale| {
+            let lags = reach.lags(settings);
+            LagMoments { reach, scale, moments: Moments::new(lags.len() + FIRST_LAG, length), lags }
+        };
+        let lags = Reach::all(settings).into_iter().flat_map(|reach| scales.map(|scale| over(reach, scale))).collect();
         let trends = scales.map(|scale| (scale, Moments::new(basis.width() + 1, length))).into();
         Self { reference: [0.0; 2], lags, basis, trends, length }
     }
@@ -123,14 +132,14 @@ impl Bank {
     }
 
     /// Takes in the newest value of `history`.
-    pub(crate) fn add(&mut self, history: &History, settings: &Settings) {
+    pub(crate) fn add(&mut self, history: &History) {
         let at = history.end() - 1;
         if at == 0 {
             self.reference = [Scale::Linear, Scale::Log].map(|scale| history.raw(scale)[0]);
         }
         let mut row = Vec::with_capacity(64);
-        for (reach, scale, moments) in &mut self.lags {
-            let (lags, values) = (reach.lags(settings), history.raw(*scale));
+        for LagMoments { scale, lags, moments, .. } in &mut self.lags {
+            let values = history.raw(*scale);
             let longest = lags.last().copied().unwrap_or(0);
             if history.len() > longest && history.row_is_on(*scale, longest) {
                 let reference = self.reference[*scale as usize];
@@ -154,7 +163,7 @@ impl Bank {
 
     /// Forgets the rows before the block of `at`.
     pub(crate) fn drop_before(&mut self, at: usize) {
-        for moments in self.lags.iter_mut().map(|(_, _, m)| m).chain(self.trends.iter_mut().map(|(_, m)| m)) {
+        for moments in self.lags.iter_mut().map(|over| &mut over.moments).chain(self.trends.iter_mut().map(|(_, m)| m)) {
             moments.drop_before(at);
         }
     }
@@ -163,10 +172,14 @@ impl Bank {
         self.reference[scale as usize]
     }
 
+    /// Where [`Self::lag_totals`] has the sums over rows of these lags.
+    pub(crate) fn lag_place(&self, reach: Reach, scale: Scale) -> Option<usize> {
+        self.lags.iter().position(|over| (over.reach, over.scale) == (reach, scale))
+    }
+
     /// Sums over rows of lags.
-    pub(crate) fn lags(&self, reach: Reach, scale: Scale) -> Option<Total> {
-        let found = self.lags.iter().find(|(r, s, _)| (*r, *s) == (reach, scale));
-        found.map(|(_, _, moments)| moments.total(f64::INFINITY))
+    pub(crate) fn lag_totals(&self) -> Vec<Total> {
+        self.lags.iter().map(|over| over.moments.total(f64::INFINITY)).collect()
     }
 
     /// Sums over rows of the trend and season basis, the past discounted.

@@ -1,28 +1,55 @@
 //! Exponential smoothing with error correction: level, damped trend, up to two additive seasons, and an AR(1) term for
 //! what they leave (Taylor 2003, "double seasonal Holt-Winters").
 
-use super::model::{Class, Model, Past, Scale, fence, unscaled};
+use super::model::{Class, Model, Past, Scale, unscaled};
 
 /// What is left of the trend after each step.
 const DAMPING: f64 = 0.98;
 /// First seasons from which the state is initialised.
 const SEASONS_AT_START: usize = 3;
 
-/// How fast each part follows. Tried one after the other: a coarse grid is enough, the error is flat around its least.
+/// Rates tried side by side: the processor works on all lanes at once, where one would leave it waiting.
+const LANES: usize = 4;
+
+/// How fast each part follows, by lane. A coarse grid is enough: the error is flat around its least.
 #[derive(Debug, Clone, Copy)]
-struct Rates {
-    level: f64,
-    trend: f64,
-    short: f64,
-    long: f64,
+struct Rates<const L: usize> {
+    level: [f64; L],
+    trend: [f64; L],
+    short: [f64; L],
+    long: [f64; L],
     /// Share of the error that is still there one step later.
-    carry: f64,
+    carry: [f64; L],
 }
 
-const LEVELS: [f64; 5] = [0.005, 0.02, 0.1, 0.3, 0.8];
-const TRENDS: [f64; 2] = [0.0, 0.02];
-const SEASONALS: [f64; 3] = [0.0, 0.1, 0.3];
-const CARRIES: [f64; 4] = [0.0, 0.5, 0.8, 0.95];
+const LEVELS: [f64; LANES] = [0.005, 0.02, 0.1, 0.4];
+const TRENDS: [f64; LANES] = [0.0, 0.01, 0.03, 0.1];
+const SEASONALS: [f64; LANES] = [0.0, 0.05, 0.15, 0.35];
+const CARRIES: [f64; LANES] = [0.0, 0.5, 0.8, 0.95];
+
+impl Rates<LANES> {
+    fn lane(&self, lane: usize) -> Rates<1> {
+        Rates {
+            level: [self.level[lane]],
+            trend: [self.trend[lane]],
+            short: [self.short[lane]],
+            long: [self.long[lane]],
+            carry: [self.carry[lane]],
+        }
+    }
+}
+
+impl Rates<1> {
+    fn on_all_lanes(&self) -> Rates<LANES> {
+        Rates {
+            level: [self.level[0]; LANES],
+            trend: [self.trend[0]; LANES],
+            short: [self.short[0]; LANES],
+            long: [self.long[0]; LANES],
+            carry: [self.carry[0]; LANES],
+        }
+    }
+}
 
 /// Exponential smoothing.
 #[derive(Debug, Clone, Copy)]
@@ -32,80 +59,102 @@ pub(crate) struct Smoothing {
     scale: Scale,
 }
 
-/// What is smoothed.
+/// What is smoothed, by lane.
 #[derive(Debug, Clone)]
-struct State {
-    level: f64,
-    trend: f64,
-    short: Vec<f64>,
-    long: Vec<f64>,
-    error: f64,
+struct State<const L: usize> {
+    level: [f64; L],
+    trend: [f64; L],
+    short: Vec<[f64; L]>,
+    long: Vec<[f64; L]>,
+    error: [f64; L],
     /// Phases of the next value.
     phases: (usize, usize),
 }
 
-impl State {
+impl<const L: usize> State<L> {
     /// Averages over the first seasons.
     fn start(values: &[f64], short: usize, long: usize) -> Self {
         let season = short.max(long);
         let count = (SEASONS_AT_START.min(values.len() / season) * season).max(1).min(values.len());
         let first = &values[..count];
         let level = first.iter().sum::<f64>() / count as f64;
-        let mut state = Self { level, trend: 0.0, short: vec![0.0; short], long: vec![0.0; long], error: 0.0, phases: (0, 0) };
+        let mut state = Self {
+            level: [level; L],
+            trend: [0.0; L],
+            short: vec![[0.0; L]; short],
+            long: vec![[0.0; L]; long],
+            error: [0.0; L],
+            phases: (0, 0),
+        };
         if short > 1 {
             state.short = profile(short, first.iter().map(|value| value - level));
         }
         if long > 1 {
-            let rest = first.iter().enumerate().map(|(at, value)| value - level - state.short[at % short]);
+            let rest = first.iter().enumerate().map(|(at, value)| value - level - state.short[at % short][0]);
             state.long = profile(long, rest);
         }
         state
     }
 
-    /// What is expected of the next value, without what is carried over.
-    fn expected(&self) -> f64 {
-        self.level + self.trend + self.short[self.phases.0] + self.long[self.phases.1]
+    /// Takes in a value; returns how far off the expectation was.
+    fn take(&mut self, value: f64, rates: &Rates<L>) -> [f64; L] {
+        let (short, long) = (&mut self.short[self.phases.0], &mut self.long[self.phases.1]);
+        let mut errors = [0.0; L];
+        for lane in 0..L {
+            let expected = self.level[lane] + self.trend[lane] + short[lane] + long[lane];
+            let error = value - expected - rates.carry[lane] * self.error[lane];
+            self.level[lane] += self.trend[lane] + rates.level[lane] * error;
+            self.trend[lane] = DAMPING * self.trend[lane] + rates.level[lane] * rates.trend[lane] * error;
+            short[lane] += rates.short[lane] * error;
+            long[lane] += rates.long[lane] * error;
+            self.error[lane] = value - expected;
+            errors[lane] = error;
+        }
+        self.turn();
+        errors
     }
 
     fn turn(&mut self) {
         self.phases.0 = if self.phases.0 + 1 == self.short.len() { 0 } else { self.phases.0 + 1 };
         self.phases.1 = if self.phases.1 + 1 == self.long.len() { 0 } else { self.phases.1 + 1 };
     }
+}
 
-    /// Takes in a value; returns how far off the expectation was.
-    fn take(&mut self, value: f64, rates: &Rates) -> f64 {
-        let expected = self.expected();
-        let error = value - expected - rates.carry * self.error;
-        self.level += self.trend + rates.level * error;
-        self.trend = DAMPING * self.trend + rates.level * rates.trend * error;
-        self.short[self.phases.0] += rates.short * error;
-        self.long[self.phases.1] += rates.long * error;
-        self.error = value - expected;
-        self.turn();
-        error
+impl State<LANES> {
+    fn lane(&self, lane: usize) -> State<1> {
+        State {
+            level: [self.level[lane]],
+            trend: [self.trend[lane]],
+            short: self.short.iter().map(|lanes| [lanes[lane]]).collect(),
+            long: self.long.iter().map(|lanes| [lanes[lane]]).collect(),
+            error: [self.error[lane]],
+            phases: self.phases,
+        }
     }
+}
 
-    fn forecast(mut self, rates: &Rates, horizon: usize) -> Vec<f64> {
+impl State<1> {
+    fn forecast(mut self, rates: &Rates<1>, horizon: usize) -> Vec<f64> {
         let step = |_| {
-            self.error *= rates.carry;
-            let next = self.expected() + self.error;
-            self.level += self.trend;
-            self.trend *= DAMPING;
+            self.error[0] *= rates.carry[0];
+            let seasons = self.short[self.phases.0][0] + self.long[self.phases.1][0];
+            self.level[0] += self.trend[0];
+            self.trend[0] *= DAMPING;
             self.turn();
-            next
+            self.level[0] + seasons + self.error[0]
         };
         (0..horizon).map(step).collect()
     }
 }
 
 /// Means by phase.
-fn profile(season: usize, values: impl Iterator<Item = f64>) -> Vec<f64> {
+fn profile<const L: usize>(season: usize, values: impl Iterator<Item = f64>) -> Vec<[f64; L]> {
     let mut sums = vec![(0.0, 0.0f64); season];
     for (at, value) in values.enumerate() {
         sums[at % season].0 += value;
         sums[at % season].1 += 1.0;
     }
-    sums.iter().map(|(sum, count)| sum / count.max(1.0)).collect()
+    sums.iter().map(|(sum, count)| [sum / count.max(1.0); L]).collect()
 }
 
 impl Smoothing {
@@ -113,39 +162,47 @@ impl Smoothing {
         Self { short, long, scale }
     }
 
-    /// The rates with the least squared error one step ahead, by one sweep over the grid of each.
-    fn rates(&self, start: &State, values: &[f64]) -> Rates {
+    /// The rates with the least squared error one step ahead, by one sweep over the grid of each, and what they make of
+    /// the values.
+    fn fit(&self, values: &[f64], short: usize, long: usize) -> (Rates<1>, State<1>) {
+        let start = State::<LANES>::start(values, short, long);
         let skipped = values.len() / 4;
-        let loss = |rates: &Rates| -> f64 {
-            let mut state = start.clone();
-            let errors = values.iter().map(|value| state.take(*value, rates).powi(2));
-            errors.skip(skipped).sum()
-        };
-        let mut best = Rates { level: 0.02, trend: 0.0, short: 0.1, long: 0.1, carry: 0.8 };
-        if self.short.is_none() {
-            best = Rates { level: 0.3, trend: 0.0, short: 0.0, long: 0.0, carry: 0.0 };
-        }
-        let mut least = loss(&best);
-        let mut sweep = |grid: &[f64], set: fn(&mut Rates, f64)| {
-            for rate in grid {
-                let mut tried = best;
-                set(&mut tried, *rate);
-                let loss = loss(&tried);
-                if loss < least {
-                    (least, best) = (loss, tried);
+        let best = |rates: &Rates<LANES>| {
+            let (mut state, mut losses) = (start.clone(), [0.0; LANES]);
+            for value in &values[..skipped] {
+                state.take(*value, rates);
+            }
+            for value in &values[skipped..] {
+                let errors = state.take(*value, rates);
+                for lane in 0..LANES {
+                    losses[lane] += errors[lane] * errors[lane];
                 }
             }
+            let lane = (0..LANES).min_by(|a, b| losses[*a].total_cmp(&losses[*b])).unwrap_or(0);
+            (lane, state)
         };
-        sweep(&CARRIES, |rates, rate| rates.carry = rate);
-        sweep(&LEVELS, |rates, rate| rates.level = rate);
+        let mut rates = if self.short.is_some() {
+            Rates { level: [0.02], trend: [0.0], short: [0.1], long: [0.1], carry: [0.8] }
+        } else {
+            Rates { level: [0.3], trend: [0.0], short: [0.0], long: [0.0], carry: [0.0] }
+        };
+        let mut sweep = |grid: [f64; LANES], part: fn(&mut Rates<LANES>) -> &mut [f64; LANES]| {
+            let mut tried = rates.on_all_lanes();
+            *part(&mut tried) = grid;
+            let (lane, state) = best(&tried);
+            rates = tried.lane(lane);
+            (lane, state)
+        };
+        sweep(CARRIES, |rates| &mut rates.carry);
+        sweep(LEVELS, |rates| &mut rates.level);
         if self.short.is_some() {
-            sweep(&SEASONALS, |rates, rate| rates.short = rate);
+            sweep(SEASONALS, |rates| &mut rates.short);
         }
         if self.long.is_some() {
-            sweep(&SEASONALS, |rates, rate| rates.long = rate);
+            sweep(SEASONALS, |rates| &mut rates.long);
         }
-        sweep(&TRENDS, |rates, rate| rates.trend = rate);
-        best
+        let (lane, state) = sweep(TRENDS, |rates| &mut rates.trend);
+        (rates, state.lane(lane))
     }
 }
 
@@ -166,13 +223,8 @@ impl Model for Smoothing {
         if values.len() < 2 * short.max(long).max(2) {
             return None;
         }
-        let start = State::start(values, short, long);
-        let rates = self.rates(&start, values);
-        let mut state = start;
-        for value in values {
-            state.take(*value, &rates);
-        }
-        let (low, high) = fence(values);
+        let (rates, state) = self.fit(values, short, long);
+        let (low, high) = past.fence(self.scale);
         let forecast = state.forecast(&rates, horizon).into_iter().map(|value| value.clamp(low, high)).collect();
         Some(unscaled(forecast, self.scale))
     }

@@ -7,7 +7,7 @@ use std::f64::consts::TAU;
 
 use serde::{Deserialize, Serialize};
 
-use super::model::{Class, Model, Past, Scale, fence, unscaled};
+use super::model::{Class, Model, Past, Scale, unscaled};
 use super::moments::{Bank, solve};
 use super::settings::Settings;
 
@@ -95,7 +95,7 @@ pub(crate) struct TrendSeason {
 impl TrendSeason {
     pub(crate) fn new(settings: &Settings, scale: Scale) -> Self {
         let season = settings.seasons.last().copied().unwrap_or(0);
-        Self { scale, window: 2 * season.max(settings.horizon).max(12) }
+        Self { scale, window: season.max(settings.horizon).max(12) }
     }
 }
 
@@ -125,7 +125,7 @@ impl Model for TrendSeason {
         let carried: f64 = rest.iter().zip(rest.iter().skip(1)).map(|(before, now)| before * now).sum();
         let squares: f64 = rest.iter().map(|left| left * left).sum();
         let carry = if squares > 0.0 { (carried / squares).clamp(0.0, 0.999) } else { 0.0 };
-        let (low, high) = fence(values);
+        let (low, high) = past.fence(self.scale);
         let mut left = rest.last().copied().unwrap_or_default();
         let step = |at: usize| {
             left *= carry;
