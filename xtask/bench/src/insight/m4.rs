@@ -4,19 +4,153 @@
 //! MASE and MSIS with a seasonality of 24, OWA relative to Naive2, 95 % intervals. The test part is used for scoring
 //! only; settings were chosen on the train part without its last 48 points.
 
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use nightdesk_insight::forecast::{Forecaster, Settings};
+
 /// Steps ahead.
-pub(crate) const HORIZON: usize = 48;
+const HORIZON: usize = 48;
 /// Seasonality by which the competition scales errors.
 const SEASON: usize = 24;
+/// Seasons of hourly series: a day and a week.
+const SEASONS: [usize; 2] = [24, 168];
 /// 1 − level of the intervals scored.
 const ALPHA: f64 = 0.05;
+/// Random halves of the series that are scored too, to see how much hangs on which series there are.
+const HALVES: u64 = 3;
+
+/// All that was measured.
+#[derive(Debug, Clone)]
+pub(crate) struct Figures {
+    /// From the end of the train part, against the test part: the competition's own.
+    pub(crate) official: Round,
+    /// From 48 points earlier, against the end of the train part: where settings were chosen.
+    pub(crate) earlier: Round,
+    /// Series.
+    pub(crate) series: usize,
+    /// Series a second on one core: fitted, models back-tested ten times each, weighted and calibrated, 48 steps forecast.
+    pub(crate) series_per_second: f64,
+    /// The same by the processor time of this thread, which does not count what others did meanwhile.
+    pub(crate) series_per_cpu_second: f64,
+    /// The forecast alone, once the series is known: series a second of processor time.
+    pub(crate) forecasts_per_cpu_second: f64,
+    /// One more value, back-tests every 24 values included: values a second of processor time.
+    pub(crate) updates_per_cpu_second: f64,
+}
+
+/// Scores from one origin.
+#[derive(Debug, Clone)]
+pub(crate) struct Round {
+    /// Averages over all series.
+    pub(crate) score: Score,
+    /// Naive2, by which OWA is scaled. Its intervals are not scored.
+    pub(crate) naive2: Score,
+    /// Overall weighted average of sMAPE and MASE relative to Naive2.
+    pub(crate) owa: f64,
+    /// OWA and score of random halves of the series.
+    pub(crate) halves: Vec<(f64, Score)>,
+}
+
+/// Reads the competition's tables below `data` and measures.
+pub(crate) fn run(data: &Path) -> Result<Figures, String> {
+    let table = |name: &str| {
+        let path = data.join("m4").join(name);
+        std::fs::read_to_string(&path).map(|text| read(&text)).map_err(|error| format!("{}: {error}", path.display()))
+    };
+    let (train, test) = (table("Hourly-train.csv")?, table("Hourly-test.csv")?);
+    let earlier: Vec<(&[f64], &[f64])> = train.iter().map(|series| series.split_at(series.len() - HORIZON)).collect();
+    let official: Vec<(&[f64], &[f64])> = train.iter().zip(&test).map(|(a, b)| (a.as_slice(), b.as_slice())).collect();
+    let mut clock = Clocks::default();
+    let earlier = round(&earlier, &mut Clocks::default())?;
+    let official = round(&official, &mut clock)?;
+    let series = train.len() as f64;
+    Ok(Figures {
+        official,
+        earlier,
+        series: train.len(),
+        series_per_second: series / clock.wall.as_secs_f64(),
+        series_per_cpu_second: series / (clock.fit + clock.forecast).as_secs_f64(),
+        forecasts_per_cpu_second: series / clock.forecast.as_secs_f64(),
+        updates_per_cpu_second: updates(&train, &test)?,
+    })
+}
+
+/// What it took.
+#[derive(Debug, Default)]
+struct Clocks {
+    wall: Duration,
+    fit: Duration,
+    forecast: Duration,
+}
+
+fn round(series: &[(&[f64], &[f64])], clocks: &mut Clocks) -> Result<Round, String> {
+    let (mut ours, mut naive) = (Vec::new(), Vec::new());
+    for (train, test) in series {
+        let (started, cpu) = (Instant::now(), thread_time());
+        let fitted = Forecaster::fit(train, Settings::new(SEASONS.into(), HORIZON)).map_err(|e| e.to_string())?;
+        let known = thread_time();
+        let forecast = fitted.forecast(HORIZON).map_err(|e| e.to_string())?;
+        clocks.forecast += thread_time().saturating_sub(known);
+        clocks.fit += known.saturating_sub(cpu);
+        clocks.wall += started.elapsed();
+        ours.push(score(train, test, &Guess { mean: forecast.mean, low: forecast.low, high: forecast.high }));
+        naive.push(score(train, test, &Guess { mean: naive2(train), ..Guess::default() }));
+    }
+    let of = |chosen: &[usize]| {
+        let pick = |scores: &[Score]| average(&chosen.iter().map(|at| scores[*at]).collect::<Vec<_>>());
+        let (score, naive2) = (pick(&ours), pick(&naive));
+        (owa(&score, &naive2), score, naive2)
+    };
+    let all: Vec<usize> = (0..series.len()).collect();
+    let (owa, score, naive2) = of(&all);
+    let halves = (0..HALVES).map(|seed| half(series.len(), seed)).map(|chosen| (of(&chosen).0, of(&chosen).1)).collect();
+    Ok(Round { score, naive2, owa, halves })
+}
+
+/// A random half of `0..count`: those with the lower hashes.
+fn half(count: usize, seed: u64) -> Vec<usize> {
+    // SplitMix64 of the index and the seed.
+    let hash = |at: usize| {
+        let mut x = (at as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(seed << 32);
+        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        x ^ (x >> 31)
+    };
+    let mut order: Vec<usize> = (0..count).collect();
+    order.sort_by_key(|at| hash(*at));
+    order.truncate(count / 2);
+    order
+}
+
+/// How many values a second a fitted forecaster takes in, over the test parts of the first series.
+fn updates(train: &[Vec<f64>], test: &[Vec<f64>]) -> Result<f64, String> {
+    const SERIES: usize = 40;
+    let (mut spent, mut count) = (Duration::ZERO, 0.0);
+    for (train, test) in train.iter().zip(test).take(SERIES) {
+        let mut known = Forecaster::fit(train, Settings::new(SEASONS.into(), HORIZON)).map_err(|e| e.to_string())?;
+        let started = thread_time();
+        for value in test {
+            known.update(*value).map_err(|e| e.to_string())?;
+        }
+        spent += thread_time().saturating_sub(started);
+        count += test.len() as f64;
+    }
+    Ok(count / spent.as_secs_f64())
+}
+
+/// Processor time of this thread.
+fn thread_time() -> Duration {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    Duration::from_nanos(text.split_whitespace().next().and_then(|field| field.parse().ok()).unwrap_or(0))
+}
 
 /// What was forecast for one series.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Guess {
-    pub(crate) mean: Vec<f64>,
-    pub(crate) low: Vec<f64>,
-    pub(crate) high: Vec<f64>,
+struct Guess {
+    mean: Vec<f64>,
+    low: Vec<f64>,
+    high: Vec<f64>,
 }
 
 /// Scores of one series, or their averages over many.
@@ -33,7 +167,7 @@ pub(crate) struct Score {
 }
 
 /// Scores `guess`.
-pub(crate) fn score(train: &[f64], test: &[f64], guess: &Guess) -> Score {
+fn score(train: &[f64], test: &[f64], guess: &Guess) -> Score {
     let scale = mean(train.iter().skip(SEASON).zip(train).map(|(now, before)| (now - before).abs()));
     let pairs = || test.iter().zip(&guess.mean);
     let bounds = || test.iter().zip(guess.low.iter().zip(&guess.high));
@@ -48,23 +182,19 @@ pub(crate) fn score(train: &[f64], test: &[f64], guess: &Guess) -> Score {
 }
 
 /// Averages over series.
-pub(crate) fn average<'a>(scores: impl Iterator<Item = &'a Score> + Clone) -> Score {
-    Score {
-        smape: mean(scores.clone().map(|s| s.smape)),
-        mase: mean(scores.clone().map(|s| s.mase)),
-        msis: mean(scores.clone().map(|s| s.msis)),
-        coverage: mean(scores.map(|s| s.coverage)),
-    }
+fn average(scores: &[Score]) -> Score {
+    let over = |member: fn(&Score) -> f64| mean(scores.iter().map(member));
+    Score { smape: over(|s| s.smape), mase: over(|s| s.mase), msis: over(|s| s.msis), coverage: over(|s| s.coverage) }
 }
 
 /// Overall weighted average relative to `naive2`.
-pub(crate) fn owa(score: &Score, naive2: &Score) -> f64 {
+fn owa(score: &Score, naive2: &Score) -> f64 {
     0.5 * (score.smape / naive2.smape + score.mase / naive2.mase)
 }
 
 /// The competition's Naive2: the last value, seasonally adjusted by classical multiplicative decomposition where a
 /// season is significant at 90 %.
-pub(crate) fn naive2(train: &[f64]) -> Vec<f64> {
+fn naive2(train: &[f64]) -> Vec<f64> {
     let last = train.last().copied().unwrap_or_default();
     if !is_seasonal(train) {
         return vec![last; HORIZON];
@@ -111,7 +241,46 @@ fn mean(values: impl Iterator<Item = f64>) -> f64 {
 }
 
 /// Reads one of the competition's tables: a name, then values until the first empty field; a first line of headings.
-pub(crate) fn read(text: &str) -> Vec<Vec<f64>> {
+fn read(text: &str) -> Vec<Vec<f64>> {
     let row = |line: &str| -> Vec<f64> { line.split(',').skip(1).map_while(|f| f.trim_matches('"').parse().ok()).collect() };
     text.lines().skip(1).map(row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_perfect_forecast_scores_nothing() {
+        let train: Vec<f64> = (0..48).map(f64::from).collect();
+        let test = vec![1.0, 2.0];
+        let score = score(&train, &test, &Guess { mean: test.clone(), low: test.clone(), high: test.clone() });
+        assert_eq!((score.smape, score.mase, score.msis, score.coverage), (0.0, 0.0, 0.0, 1.0));
+    }
+
+    #[test]
+    fn measures_of_a_known_case() {
+        // The seasonal naive forecast is off by 24 within the train part.
+        let train: Vec<f64> = (0..48).map(f64::from).collect();
+        let guess = Guess { mean: vec![3.0, 3.0], low: vec![2.0, 2.0], high: vec![4.0, 4.0] };
+        let score = score(&train, &[1.0, 3.0], &guess);
+        assert!((score.smape - 50.0).abs() < 1e-12 && (score.mase - 1.0 / 24.0).abs() < 1e-12);
+        // Width 2 each, and 40 times the one that the first value is below.
+        assert!((score.msis - (2.0 + 20.0) / 24.0).abs() < 1e-12 && score.coverage == 0.5);
+    }
+
+    #[test]
+    fn naive2_keeps_the_season_and_the_last_level() {
+        let series: Vec<f64> = (0..240).map(|t| 100.0 + f64::from(t % 24)).collect();
+        let forecast = naive2(&series);
+        assert!((0..48).all(|h| (forecast[h] - series[192 + h % 24]).abs() < 0.2), "{forecast:?}");
+        assert_eq!(naive2(&[1.0, 2.0, 5.0]), [5.0; 48]);
+    }
+
+    #[test]
+    fn halves_are_halves_and_differ() {
+        let (a, b) = (half(414, 0), half(414, 1));
+        assert_eq!((a.len(), b.len()), (207, 207));
+        assert_ne!(a, b);
+    }
 }

@@ -124,6 +124,10 @@ impl Errors {
 fn weights(errors: &[Errors], without: Option<usize>, models: usize) -> Vec<f64> {
     let used = || errors.iter().enumerate().filter(|(nth, e)| Some(*nth) != without && e.steps > 0).map(|(_, e)| e);
     let steps: usize = used().map(|errors| errors.steps).sum();
+    if steps == 0 {
+        // Nothing is known of any: the first can always forecast.
+        return (0..models).map(|model| if model == 0 { 1.0 } else { 0.0 }).collect();
+    }
     let ratio = |model: usize| -> Option<f64> {
         let took_part = || used().filter_map(|e| Some((e.steps, e.sums[model]?, e.sums[0]?)));
         let part: usize = took_part().map(|(steps, _, _)| steps).sum();

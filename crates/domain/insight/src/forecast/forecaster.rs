@@ -6,7 +6,7 @@ use super::backtest::{Backtest, mean};
 use super::change::{Direction, change_points, direction};
 use super::history::History;
 use super::intervals::Calibration;
-use super::model::{Class, Past, Scale, candidates};
+use super::model::{Class, Model, Past, Scale, candidates};
 use super::moments::Bank;
 use super::settings::{ForecastError, MAX_VALUE, Settings, check_horizon};
 
@@ -20,6 +20,8 @@ const LEAST_VALUES: usize = 3;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Forecaster {
     settings: Settings,
+    /// Missing values before the first one. They count, but nothing can fill them.
+    before: usize,
     history: History,
     bank: Bank,
     backtest: Backtest,
@@ -65,7 +67,7 @@ impl Forecaster {
     pub fn new(settings: Settings) -> Result<Self, ForecastError> {
         let settings = settings.checked()?;
         let bank = Bank::new(&settings);
-        Ok(Self { settings, history: History::new(), bank, backtest: Backtest::new() })
+        Ok(Self { settings, before: 0, history: History::new(), bank, backtest: Backtest::new() })
     }
 
     /// Learns from values, oldest first. A missing value is NaN.
@@ -74,17 +76,15 @@ impl Forecaster {
     /// If a setting is out of range, a value infinite or beyond 1e100, or fewer than three values are there.
     pub fn fit(values: &[f64], settings: Settings) -> Result<Self, ForecastError> {
         let mut forecaster = Self::new(settings)?;
-        // Before the first value there is nothing to fill a gap with.
         let begins = values.iter().position(|value| !value.is_nan()).unwrap_or(values.len());
-        let values = &values[begins..];
         for value in values {
-            forecaster.take(*value, values.len())?;
+            forecaster.take(*value, values.len() - begins)?;
         }
         forecaster.check_length()?;
         Ok(forecaster)
     }
 
-    /// Learns one more value (NaN: it is missing; before the first one a missing value is ignored).
+    /// Learns one more value. NaN: it is missing, and filled in with the last one, moved as it moved a season ago.
     ///
     /// Costs a few hundred multiplications (the moments of the regressions), and every half horizon a back-test of all
     /// models. Nothing is fitted from scratch.
@@ -98,9 +98,10 @@ impl Forecaster {
     /// Takes in one of `length` values in all. Back-tests that will be forgotten by then are not made.
     fn take(&mut self, value: f64, length: usize) -> Result<(), ForecastError> {
         if value.abs() > MAX_VALUE {
-            return Err(ForecastError::Unusable { at: self.history.end() });
+            return Err(ForecastError::Unusable { at: self.seen() });
         }
         if value.is_nan() && self.history.len() == 0 {
+            self.before += 1;
             return Ok(());
         }
         self.history.push(value, self.settings.short());
@@ -129,10 +130,10 @@ impl Forecaster {
         &self.settings
     }
 
-    /// Values seen so far.
+    /// Values given so far, missing ones included.
     #[must_use]
     pub const fn seen(&self) -> usize {
-        self.history.end()
+        self.before + self.history.end()
     }
 
     /// Forecasts the next `horizon` values.
@@ -152,34 +153,41 @@ impl Forecaster {
         let positive = self.history.on(Scale::Log).is_some();
         let calibration = Calibration::new(&misses, self.settings.horizon, self.settings.level, positive)
             .ok_or(ForecastError::MostlyMissing { missing, kept })?;
-        let forecasts: Vec<Option<Vec<f64>>> = models
-            .iter()
-            .zip(&weights)
-            .map(|(model, weight)| if *weight > 0.0 { model.forecast(&past, horizon) } else { None })
-            .map(|forecast| forecast.filter(|values| values.iter().all(|value| value.is_finite())))
-            .collect();
+        let means = means(&models, &weights, &past, horizon);
         let values = self.history.raw(Scale::Linear);
-        let last = values.last().copied().unwrap_or_default();
-        let means: Vec<f64> = (0..horizon).map(|step| mean(&forecasts, &weights, step).unwrap_or(last)).collect();
+        let season = self.settings.short();
         let half = |step: usize| calibration.half_width(step, means[step]);
         let error = calibration.typical(horizon - 1, means[horizon - 1]);
-        let mut shares: Vec<Share> = models
-            .iter()
-            .zip(&weights)
-            .filter(|(_, weight)| **weight > 0.0)
-            .map(|(model, weight)| Share { model: model.name(), class: model.class(), weight: *weight })
-            .collect();
-        shares.sort_by(|a, b| b.weight.total_cmp(&a.weight));
-        let changes = change_points(values, self.settings.short());
+        let index = |at: usize| at + self.before + self.history.start();
         Ok(Forecast {
-            last,
+            last: values[values.len() - 1],
             low: (0..horizon).map(|step| means[step] - half(step)).collect(),
             high: (0..horizon).map(|step| means[step] + half(step)).collect(),
             level: self.settings.level,
-            trend: direction(values, &means, self.settings.short(), error),
-            change_points: changes.into_iter().map(|at| at + self.history.start()).collect(),
-            models: shares,
+            trend: direction(values, &means, season, error),
+            change_points: change_points(values, season).into_iter().map(index).collect(),
+            models: shares(&models, &weights),
             mean: means,
         })
     }
+}
+
+/// Weighted means of what the models say. A model without weight is not asked.
+fn means(models: &[Box<dyn Model>], weights: &[f64], past: &Past<'_>, horizon: usize) -> Vec<f64> {
+    let ask = |(model, weight): (&Box<dyn Model>, &f64)| {
+        let forecast = if *weight > 0.0 { model.forecast(past, horizon) } else { None };
+        forecast.filter(|values| values.iter().all(|value| value.is_finite()))
+    };
+    let forecasts: Vec<Option<Vec<f64>>> = models.iter().zip(weights).map(ask).collect();
+    let last = past.values(Scale::Linear).and_then(|values| values.last().copied()).unwrap_or_default();
+    (0..horizon).map(|step| mean(&forecasts, weights, step).unwrap_or(last)).collect()
+}
+
+/// The models that have weight, the weightiest first.
+fn shares(models: &[Box<dyn Model>], weights: &[f64]) -> Vec<Share> {
+    let weighty = models.iter().zip(weights).filter(|(_, weight)| **weight > 0.0);
+    let share = |(model, weight): (&Box<dyn Model>, &f64)| Share { model: model.name(), class: model.class(), weight: *weight };
+    let mut shares: Vec<Share> = weighty.map(share).collect();
+    shares.sort_by(|a, b| b.weight.total_cmp(&a.weight));
+    shares
 }
