@@ -104,7 +104,8 @@ fn round(series: &[(&[f64], &[f64])], clocks: &mut Clocks) -> Result<Round, Stri
     };
     let all: Vec<usize> = (0..series.len()).collect();
     let (owa, score, naive2) = of(&all);
-    let halves = (0..HALVES).map(|seed| half(series.len(), seed)).map(|chosen| (of(&chosen).0, of(&chosen).1)).collect();
+    let halves =
+        (0..HALVES).map(|seed| half(series.len(), seed)).map(|chosen| (of(&chosen).0, of(&chosen).1)).collect();
     Ok(Round { score, naive2, owa, halves })
 }
 
@@ -242,7 +243,8 @@ fn mean(values: impl Iterator<Item = f64>) -> f64 {
 
 /// Reads one of the competition's tables: a name, then values until the first empty field; a first line of headings.
 fn read(text: &str) -> Vec<Vec<f64>> {
-    let row = |line: &str| -> Vec<f64> { line.split(',').skip(1).map_while(|f| f.trim_matches('"').parse().ok()).collect() };
+    let row =
+        |line: &str| -> Vec<f64> { line.split(',').skip(1).map_while(|f| f.trim_matches('"').parse().ok()).collect() };
     text.lines().skip(1).map(row).collect()
 }
 

@@ -85,3 +85,7 @@ impl Model for Analogue {
         Some(unscaled(forecast, scale))
     }
 }
+
+#[cfg(test)]
+#[path = "analogue_tests.rs"]
+mod tests;

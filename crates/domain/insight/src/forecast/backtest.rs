@@ -47,15 +47,16 @@ impl Backtest {
     /// Whether the series is back-tested once it is `length` long. At the beginning more often: a young series has
     /// nothing else to go by.
     pub(crate) fn is_due(length: usize, settings: &Settings) -> bool {
-        length > 0 && (length % settings.stride() == 0 || (length < settings.stride() && length.is_power_of_two()))
+        length > 0
+            && (length.is_multiple_of(settings.stride()) || (length < settings.stride() && length.is_power_of_two()))
     }
 
     /// Lets each model forecast.
     pub(crate) fn run(&mut self, models: &[Box<dyn Model>], past: &Past<'_>, at: usize, horizon: usize) {
-        let forecast = |model: &Box<dyn Model>| {
+        let forecast = |model: &dyn Model| {
             model.forecast(past, horizon).filter(|forecast| forecast.iter().all(|value| value.is_finite()))
         };
-        self.origins.push_back(Origin { at, forecasts: models.iter().map(forecast).collect() });
+        self.origins.push_back(Origin { at, forecasts: models.iter().map(AsRef::as_ref).map(forecast).collect() });
     }
 
     /// Forgets what is too old when the series is `length` long.
@@ -97,7 +98,8 @@ impl Origin {
 
 /// Weighted mean of what the models said of a step.
 pub(crate) fn mean(forecasts: &[Option<Vec<f64>>], weights: &[f64], step: usize) -> Option<f64> {
-    let said = forecasts.iter().zip(weights).filter_map(|(forecast, weight)| Some((forecast.as_ref()?.get(step)?, weight)));
+    let said =
+        forecasts.iter().zip(weights).filter_map(|(forecast, weight)| Some((forecast.as_ref()?.get(step)?, weight)));
     let (sum, whole) = said.fold((0.0, 0.0), |(sum, whole), (value, weight)| (sum + weight * value, whole + weight));
     (whole > 0.0).then(|| sum / whole)
 }
@@ -144,3 +146,7 @@ fn weights(errors: &[Errors], without: Option<usize>, models: usize) -> Vec<f64>
     let whole: f64 = kept.iter().sum();
     kept.iter().map(|weight| weight / whole).collect()
 }
+
+#[cfg(test)]
+#[path = "backtest_tests.rs"]
+mod tests;

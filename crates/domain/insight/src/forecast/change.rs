@@ -52,7 +52,8 @@ pub(crate) fn change_points(values: &[f64], season: Option<usize>) -> Vec<usize>
 /// The values less the median of their phase, where there are three seasons or more.
 fn deseasoned(values: &[f64], season: Option<usize>) -> Vec<f64> {
     let Some(season) = season.filter(|season| values.len() >= 3 * season) else { return values.to_vec() };
-    let medians: Vec<f64> = (0..season).map(|phase| median(values.iter().skip(phase).step_by(season).copied())).collect();
+    let medians: Vec<f64> =
+        (0..season).map(|phase| median(values.iter().skip(phase).step_by(season).copied())).collect();
     values.iter().enumerate().map(|(at, value)| value - medians[at % season]).collect()
 }
 
@@ -93,9 +94,11 @@ fn best_split(sums: &[f64], from: usize, to: usize, between: usize) -> Option<(u
 }
 
 /// Compares the end of a forecast with the present: its last season with the last season seen where the forecast is
-/// that long, else its last value with the last value. `error` is what the forecast's end is typically off by.
+/// that long, else its last quarter with as many of the last values: one alone may be off. `error` is what the
+/// forecast's end is typically off by.
 pub(crate) fn direction(values: &[f64], forecast: &[f64], season: Option<usize>, error: f64) -> Direction {
-    let length = season.filter(|season| forecast.len() >= *season && values.len() >= *season).unwrap_or(1);
+    let season = season.filter(|season| forecast.len() >= *season && values.len() >= *season);
+    let length = season.unwrap_or(forecast.len() / 4).clamp(1, values.len());
     let mean = |values: &[f64]| values[values.len().saturating_sub(length)..].iter().sum::<f64>() / length as f64;
     let moved = mean(forecast) - mean(values);
     if moved > error {
@@ -106,3 +109,7 @@ pub(crate) fn direction(values: &[f64], forecast: &[f64], season: Option<usize>,
         Direction::Flat
     }
 }
+
+#[cfg(test)]
+#[path = "change_tests.rs"]
+mod tests;

@@ -174,20 +174,25 @@ impl Forecaster {
 
 /// Weighted means of what the models say. A model without weight is not asked.
 fn means(models: &[Box<dyn Model>], weights: &[f64], past: &Past<'_>, horizon: usize) -> Vec<f64> {
-    let ask = |(model, weight): (&Box<dyn Model>, &f64)| {
+    let ask = |(model, weight): (&dyn Model, &f64)| {
         let forecast = if *weight > 0.0 { model.forecast(past, horizon) } else { None };
         forecast.filter(|values| values.iter().all(|value| value.is_finite()))
     };
-    let forecasts: Vec<Option<Vec<f64>>> = models.iter().zip(weights).map(ask).collect();
+    let forecasts: Vec<Option<Vec<f64>>> = models.iter().map(AsRef::as_ref).zip(weights).map(ask).collect();
     let last = past.values(Scale::Linear).and_then(|values| values.last().copied()).unwrap_or_default();
     (0..horizon).map(|step| mean(&forecasts, weights, step).unwrap_or(last)).collect()
 }
 
 /// The models that have weight, the weightiest first.
 fn shares(models: &[Box<dyn Model>], weights: &[f64]) -> Vec<Share> {
-    let weighty = models.iter().zip(weights).filter(|(_, weight)| **weight > 0.0);
-    let share = |(model, weight): (&Box<dyn Model>, &f64)| Share { model: model.name(), class: model.class(), weight: *weight };
+    let weighty = models.iter().map(AsRef::as_ref).zip(weights).filter(|(_, weight)| **weight > 0.0);
+    let share =
+        |(model, weight): (&dyn Model, &f64)| Share { model: model.name(), class: model.class(), weight: *weight };
     let mut shares: Vec<Share> = weighty.map(share).collect();
     shares.sort_by(|a, b| b.weight.total_cmp(&a.weight));
     shares
 }
+
+#[cfg(test)]
+#[path = "forecaster_tests.rs"]
+mod tests;

@@ -93,3 +93,7 @@ impl History {
         self.filled.iter().filter(|filled| **filled).count()
     }
 }
+
+#[cfg(test)]
+#[path = "history_tests.rs"]
+mod tests;

@@ -39,7 +39,9 @@ impl Calibration {
         let mut pool: Vec<f64> = misses
             .iter()
             .flat_map(|miss| &miss.steps)
-            .map(|(step, said, came)| (came - said).abs() / unit(*said, relative) / scales[*step].max(f64::MIN_POSITIVE))
+            .map(|(step, said, came)| {
+                (came - said).abs() / unit(*said, relative) / scales[*step].max(f64::MIN_POSITIVE)
+            })
             .collect();
         pool.sort_by(f64::total_cmp);
         let rank = (level * (pool.len() + 1) as f64).ceil() as usize;
@@ -99,3 +101,7 @@ fn scales(misses: &[Miss], horizon: usize, relative: bool) -> Option<Vec<f64>> {
     };
     Some((0..reached).map(scale).collect())
 }
+
+#[cfg(test)]
+#[path = "intervals_tests.rs"]
+mod tests;

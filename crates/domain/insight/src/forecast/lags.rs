@@ -168,3 +168,7 @@ impl Model for LagRegression {
         Some(unscaled(path.split_off(longest), self.scale))
     }
 }
+
+#[cfg(test)]
+#[path = "lags_tests.rs"]
+mod tests;

@@ -17,6 +17,8 @@ mod model;
 mod moments;
 mod naive;
 mod normal;
+#[cfg(test)]
+mod samples;
 mod settings;
 mod smoothing;
 mod trend;

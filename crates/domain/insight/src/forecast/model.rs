@@ -123,7 +123,8 @@ pub fn candidates(settings: &Settings) -> Vec<Box<dyn Model>> {
     }
     if let Some(short) = short {
         models.push(Box::new(Analogue::new(2 * short, short)));
-        models.extend(long.map(|long| Box::new(Analogue::new(long, short)) as Box<dyn Model>));
+        let other = long.filter(|long| *long != 2 * short);
+        models.extend(other.map(|long| Box::new(Analogue::new(long, short)) as Box<dyn Model>));
     }
     models
 }

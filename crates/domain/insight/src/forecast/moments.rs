@@ -163,7 +163,8 @@ impl Bank {
 
     /// Forgets the rows before the block of `at`.
     pub(crate) fn drop_before(&mut self, at: usize) {
-        for moments in self.lags.iter_mut().map(|over| &mut over.moments).chain(self.trends.iter_mut().map(|(_, m)| m)) {
+        for moments in self.lags.iter_mut().map(|over| &mut over.moments).chain(self.trends.iter_mut().map(|(_, m)| m))
+        {
             moments.drop_before(at);
         }
     }
@@ -218,3 +219,7 @@ pub(crate) fn solve(mut a: Vec<Vec<f64>>, mut b: Vec<f64>) -> Option<Vec<f64>> {
     }
     b.iter().all(|x| x.is_finite()).then_some(b)
 }
+
+#[cfg(test)]
+#[path = "moments_tests.rs"]
+mod tests;

@@ -229,3 +229,7 @@ impl Model for Smoothing {
         Some(unscaled(forecast, self.scale))
     }
 }
+
+#[cfg(test)]
+#[path = "smoothing_tests.rs"]
+mod tests;

@@ -36,7 +36,7 @@ impl Basis {
         }
         if let (Some(short), Some(long)) = (short, long) {
             // A harmonic of the long season that is one of the short season's too would be in twice.
-            let own = |k: &usize| k * short % long != 0;
+            let own = |k: &usize| !(k * short).is_multiple_of(long);
             waves.push((long, (1..=HARMONICS.1.min((long - 1) / 2)).filter(own).collect()));
         }
         let span = settings.seasons.last().copied().unwrap_or(4 * settings.horizon.max(12));
@@ -73,9 +73,8 @@ impl Basis {
         }
         let mean = |i: usize| total.of(i, 0) / rows;
         let product = |i: usize, j: usize| total.of(i, j) - total.of(i, 0) * mean(j);
-        let line = |i: usize| -> Vec<f64> {
-            (1..=i).map(|j| product(i, j) + if i == j { RIDGE } else { 0.0 }).collect()
-        };
+        let line =
+            |i: usize| -> Vec<f64> { (1..=i).map(|j| product(i, j) + if i == j { RIDGE } else { 0.0 }).collect() };
         let slopes = solve((1..target).map(line).collect(), (1..target).map(|i| product(i, target)).collect())?;
         let explained: f64 = slopes.iter().enumerate().map(|(i, slope)| slope * mean(i + 1)).sum();
         let mut coefficients = vec![mean(target) - explained + bank.reference(scale)];
@@ -134,3 +133,7 @@ impl Model for TrendSeason {
         Some(unscaled((end..end + horizon).map(step).collect(), self.scale))
     }
 }
+
+#[cfg(test)]
+#[path = "trend_tests.rs"]
+mod tests;
