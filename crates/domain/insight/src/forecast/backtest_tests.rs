@@ -2,7 +2,7 @@ use super::super::samples::{hourly, noise};
 use super::*;
 
 fn history(values: &[f64]) -> History {
-    let mut history = History::new();
+    let mut history = History::new(0);
     values.iter().for_each(|value| history.push(*value, None));
     history
 }

@@ -21,12 +21,12 @@ const PENALTY: f64 = 3.0;
 /// Changes reported at most, the newest.
 const MOST: usize = 16;
 
-/// Indices of the values with which a new level began, ascending. Seasons are taken off first, by the median of each
-/// phase; then the series is halved where that helps most (binary segmentation), as long as it helps enough for noise
+/// Indices of the values with which a new level began, ascending. Seasons (ascending) are taken off first, by the median
+/// of each phase; then the series is halved where that helps most (binary segmentation), as long as it helps enough for noise
 /// that is as autocorrelated as this one's.
-pub(crate) fn change_points(values: &[f64], season: Option<usize>) -> Vec<usize> {
-    let values = deseasoned(values, season);
-    let between = LEAST_BETWEEN.max(season.unwrap_or(0));
+pub(crate) fn change_points(values: &[f64], seasons: &[usize]) -> Vec<usize> {
+    let values = seasons.iter().fold(values.to_vec(), |values, season| deseasoned(values, *season));
+    let between = LEAST_BETWEEN.max(seasons.first().copied().unwrap_or(0));
     if values.len() < 2 * between {
         return Vec::new();
     }
@@ -50,11 +50,14 @@ pub(crate) fn change_points(values: &[f64], season: Option<usize>) -> Vec<usize>
 }
 
 /// The values less the median of their phase, where there are three seasons or more.
-fn deseasoned(values: &[f64], season: Option<usize>) -> Vec<f64> {
-    let Some(season) = season.filter(|season| values.len() >= 3 * season) else { return values.to_vec() };
+fn deseasoned(mut values: Vec<f64>, season: usize) -> Vec<f64> {
+    if values.len() < 3 * season {
+        return values;
+    }
     let medians: Vec<f64> =
         (0..season).map(|phase| median(values.iter().skip(phase).step_by(season).copied())).collect();
-    values.iter().enumerate().map(|(at, value)| value - medians[at % season]).collect()
+    values.iter_mut().enumerate().for_each(|(at, value)| *value -= medians[at % season]);
+    values
 }
 
 fn median(values: impl Iterator<Item = f64>) -> f64 {

@@ -67,7 +67,8 @@ impl Forecaster {
     pub fn new(settings: Settings) -> Result<Self, ForecastError> {
         let settings = settings.checked()?;
         let bank = Bank::new(&settings);
-        Ok(Self { settings, before: 0, history: History::new(), bank, backtest: Backtest::new() })
+        let history = History::new(settings.seasons.last().copied().unwrap_or(0));
+        Ok(Self { settings, before: 0, history, bank, backtest: Backtest::new() })
     }
 
     /// Learns from values, oldest first. A missing value is NaN.
@@ -160,12 +161,12 @@ impl Forecaster {
         let error = calibration.typical(horizon - 1, means[horizon - 1]);
         let index = |at: usize| at + self.before + self.history.start();
         Ok(Forecast {
-            last: values[values.len() - 1],
+            last: self.history.last(),
             low: (0..horizon).map(|step| means[step] - half(step)).collect(),
             high: (0..horizon).map(|step| means[step] + half(step)).collect(),
             level: self.settings.level,
             trend: direction(values, &means, season, error),
-            change_points: change_points(values, season).into_iter().map(index).collect(),
+            change_points: change_points(values, &self.settings.seasons).into_iter().map(index).collect(),
             models: shares(&models, &weights),
             mean: means,
         })

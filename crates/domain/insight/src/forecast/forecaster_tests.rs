@@ -180,6 +180,22 @@ fn gaps_are_filled_and_not_scored() {
 }
 
 #[test]
+fn a_lone_outlier_changes_little() {
+    let values = day_and_week(1_008, 20);
+    let off = |at: usize, outlier: f64| {
+        let mut spoiled = values[..960].to_vec();
+        spoiled[at] = outlier;
+        let forecast = hourly(&spoiled).forecast(48).unwrap();
+        assert_eq!(forecast.last, spoiled[959]);
+        distance(&forecast.mean, &values[960..])
+    };
+    for (at, outlier) in [(500, 1e6), (900, 1e99), (900, -1e6)] {
+        assert!(off(at, outlier) < 1.0, "{at} {outlier}: {}", off(at, outlier));
+    }
+    assert!(off(955, 1e6) < 3.0 && off(959, 1e6) < 5.0, "{} {}", off(955, 1e6), off(959, 1e6));
+}
+
+#[test]
 fn missing_values_before_the_first_count_but_change_nothing() {
     let values: Vec<f64> = noise(12).take(200).enumerate().map(|(t, e)| if t < 120 { e } else { 50.0 + e }).collect();
     let late: Vec<f64> = std::iter::repeat_n(f64::NAN, 7).chain(values.iter().copied()).collect();

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::fence::Fence;
 use super::model::Scale;
 
 /// The newest values of a series. Indices are counted from the first value ever given, so that phases hold.
@@ -16,23 +17,53 @@ pub(crate) struct History {
     filled: Vec<bool>,
     /// Index of the newest value that has no logarithm.
     last_without_log: Option<usize>,
+    fence: Fence,
+    /// The newest value as it was given.
+    last: f64,
 }
 
 impl History {
-    pub(crate) const fn new() -> Self {
-        Self { start: 0, values: Vec::new(), logs: Vec::new(), filled: Vec::new(), last_without_log: None }
+    /// No values yet; outliers are told by the range of a season.
+    pub(crate) fn new(season: usize) -> Self {
+        let fence = Fence::new(season);
+        Self {
+            start: 0,
+            values: Vec::new(),
+            logs: Vec::new(),
+            filled: Vec::new(),
+            last_without_log: None,
+            fence,
+            last: 0.0,
+        }
     }
 
-    /// Appends. A missing value (NaN) is filled in with the last one, moved as it moved a season ago.
+    /// Appends. A missing value (NaN) is filled in with the last one, moved as it moved a season ago; a lone outlier is
+    /// clipped.
     pub(crate) fn push(&mut self, value: f64, season: Option<usize>) {
         let missing = value.is_nan();
-        let value = if missing { self.fill(season) } else { value };
-        if value <= 0.0 {
-            self.last_without_log = Some(self.end());
-        }
-        self.logs.push(if value > 0.0 { value.ln() } else { 0.0 });
+        let given = if missing { self.fill(season) } else { value };
+        let value = if missing {
+            self.fence.end_run();
+            given
+        } else {
+            let (value, restored) = self.fence.clip(given);
+            let from = self.values.len() - restored.len();
+            restored.iter().zip(from..).for_each(|(value, place)| self.replace(place, *value));
+            value
+        };
+        self.last = given;
         self.values.push(value);
+        self.logs.push(0.0);
         self.filled.push(missing);
+        self.replace(self.values.len() - 1, value);
+    }
+
+    fn replace(&mut self, place: usize, value: f64) {
+        self.values[place] = value;
+        self.logs[place] = if value > 0.0 { value.ln() } else { 0.0 };
+        if value <= 0.0 {
+            self.last_without_log = self.last_without_log.max(Some(self.start + place));
+        }
     }
 
     fn fill(&self, season: Option<usize>) -> f64 {
@@ -49,6 +80,11 @@ impl History {
         self.logs.drain(..count);
         self.filled.drain(..count);
         self.start += count;
+    }
+
+    /// The newest value as it was given.
+    pub(crate) const fn last(&self) -> f64 {
+        self.last
     }
 
     pub(crate) const fn start(&self) -> usize {

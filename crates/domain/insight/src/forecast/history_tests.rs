@@ -1,7 +1,7 @@
 use super::*;
 
 fn history(values: &[f64], season: Option<usize>) -> History {
-    let mut history = History::new();
+    let mut history = History::new(0);
     values.iter().for_each(|value| history.push(*value, season));
     history
 }

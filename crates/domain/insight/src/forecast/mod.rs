@@ -4,11 +4,13 @@
 //! trend with seasonalities (Prophet-class) and analogues. None is chosen by hand: a rolling back-test on the series
 //! itself says how far off each was, and the forecast is their mean, weighted by that. The residuals of the same
 //! back-test calibrate the bounds (conformal). Time does not exist here: a step is one sampling interval, whatever its
-//! length. Missing values are handed in as NaN.
+//! length. Missing values are handed in as NaN, and a lone outlier is
+//! clipped before anything is learned from it.
 
 mod analogue;
 mod backtest;
 mod change;
+mod fence;
 mod forecaster;
 mod history;
 mod intervals;

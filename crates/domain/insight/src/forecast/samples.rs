@@ -40,7 +40,7 @@ pub(super) fn walk(length: usize, start: f64, seed: u64) -> Vec<f64> {
 
 /// What a model says, given values from the first on.
 pub(super) fn ask(model: &dyn Model, values: &[f64], settings: &Settings, horizon: usize) -> Option<Vec<f64>> {
-    let (mut history, mut bank) = (History::new(), Bank::new(settings));
+    let (mut history, mut bank) = (History::new(1_000_000), Bank::new(settings));
     for value in values {
         history.push(*value, settings.short());
         bank.add(&history);
