@@ -15,6 +15,8 @@ use super::settings::Settings;
 const SHARPNESS: i32 = 4;
 /// A model with less than this share of the weight is left out.
 const LEAST_SHARE: f64 = 0.005;
+/// The most an error counts, in errors of the middle model.
+const MOST_RATIO: f64 = 1e6;
 /// Share of the naive model's back-tests that a model must have taken part in.
 const LEAST_PART: f64 = 0.5;
 
@@ -108,6 +110,9 @@ pub(crate) fn mean(forecasts: &[Option<Vec<f64>>], weights: &[f64], step: usize)
 struct Errors {
     steps: usize,
     sums: Vec<Option<f64>>,
+    /// That of the model in the middle, by which origins are made comparable: from some, nobody could foresee much, and
+    /// their errors would drown the others'.
+    middle: f64,
 }
 
 impl Errors {
@@ -118,11 +123,14 @@ impl Errors {
         let sum = |forecast: &Vec<f64>| came.iter().map(|(step, value)| (value - forecast[*step]).abs()).sum::<f64>();
         let mut sums: Vec<Option<f64>> = origin.forecasts.iter().map(|f| f.as_ref().map(sum)).collect();
         sums.resize(models, None);
-        Self { steps: came.len(), sums }
+        let mut sorted: Vec<f64> = sums.iter().flatten().copied().collect();
+        sorted.sort_by(f64::total_cmp);
+        let middle = sorted.get(sorted.len() / 2).copied().unwrap_or_default().max(f64::MIN_POSITIVE);
+        Self { steps: came.len(), sums, middle }
     }
 }
 
-/// Weights by the error relative to the first model's (which takes part in all), one origin left out.
+/// Weights by the error relative to the middle model's, one origin left out.
 fn weights(errors: &[Errors], without: Option<usize>, models: usize) -> Vec<f64> {
     let used = || errors.iter().enumerate().filter(|(nth, e)| Some(*nth) != without && e.steps > 0).map(|(_, e)| e);
     let steps: usize = used().map(|errors| errors.steps).sum();
@@ -131,12 +139,10 @@ fn weights(errors: &[Errors], without: Option<usize>, models: usize) -> Vec<f64>
         return (0..models).map(|model| if model == 0 { 1.0 } else { 0.0 }).collect();
     }
     let ratio = |model: usize| -> Option<f64> {
-        let took_part = || used().filter_map(|e| Some((e.steps, e.sums[model]?, e.sums[0]?)));
-        let part: usize = took_part().map(|(steps, _, _)| steps).sum();
-        let (own, naive) = took_part().fold((0.0, 0.0), |(a, b), (_, own, naive)| (a + own, b + naive));
-        // A naive model without error leaves nothing to improve.
-        let naive = naive + f64::MIN_POSITIVE;
-        (part as f64 >= LEAST_PART * steps as f64).then(|| own / naive + 1e-9)
+        let took_part = || used().filter_map(|e| Some((e.steps as f64, e.sums[model]?, e.middle)));
+        let part: f64 = took_part().map(|(steps, _, _)| steps).sum();
+        let whole: f64 = took_part().map(|(steps, own, middle)| steps * (own / middle).min(MOST_RATIO)).sum();
+        (part >= LEAST_PART * steps as f64).then(|| whole / part + 1e-9)
     };
     let ratios: Vec<Option<f64>> = (0..models).map(ratio).collect();
     let best = ratios.iter().flatten().copied().fold(f64::INFINITY, f64::min);

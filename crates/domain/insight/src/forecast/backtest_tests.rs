@@ -22,6 +22,15 @@ fn the_better_model_weighs_by_the_fourth_power() {
 }
 
 #[test]
+fn an_origin_from_which_nobody_could_foresee_much_does_not_drown_the_others() {
+    let history = history(&[0.0, 10.0, 1_000.0]);
+    let test = backtest(&[(1, &[Some(&[8.0]), Some(&[9.0])]), (2, &[Some(&[20.0]), Some(&[10.0])])]);
+    let (weights, _) = test.judge(&history, 2);
+    // Half as far off once, one per cent farther off the other time.
+    assert!(weights[1] > 2.0 * weights[0], "{weights:?}");
+}
+
+#[test]
 fn residuals_come_from_weights_that_have_not_seen_them() {
     // Each model is right once: by the other origin's weights, the wrong one is trusted.
     let history = history(&[0.0, 10.0, 20.0]);

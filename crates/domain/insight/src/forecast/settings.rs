@@ -8,8 +8,12 @@ pub const MAX_HORIZON: usize = 10_000;
 const MAX_SEASON: usize = 20_000;
 /// Values beyond this are refused: their squares must not overflow.
 pub(crate) const MAX_VALUE: f64 = 1e100;
-/// Back-tests in full: enough for weights that hold still, few enough to follow a change of regime within days.
-const WINDOWS: usize = 8;
+/// Back-tests, at least: enough for weights that hold still, few enough to follow a change of regime.
+const LEAST_WINDOWS: usize = 8;
+/// Back-tests at most, where a horizon is short: each costs as much as a forecast.
+const MOST_WINDOWS: usize = 32;
+/// Residuals wanted: a bound at 95 % then rests on about twenty beyond it.
+const RESIDUALS: usize = 384;
 /// Longest seasons (or horizons) of which values are kept.
 const KEPT: usize = 8;
 
@@ -63,7 +67,8 @@ impl Settings {
 
     /// Age in steps at which a back-test is forgotten.
     pub(crate) fn memory(&self) -> usize {
-        self.horizon + WINDOWS * self.stride()
+        let windows = (RESIDUALS / self.horizon).clamp(LEAST_WINDOWS, MOST_WINDOWS);
+        self.horizon + windows * self.stride()
     }
 
     /// Values kept, at least.
