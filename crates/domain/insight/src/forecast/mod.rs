@@ -4,8 +4,7 @@
 //! trend with seasonalities (Prophet-class) and analogues. None is chosen by hand: a rolling back-test on the series
 //! itself says how far off each was, and the forecast is their mean, weighted by that. The residuals of the same
 //! back-test calibrate the bounds (conformal). Time does not exist here: a step is one sampling interval, whatever its
-//! length. Missing values are handed in as NaN, and a lone outlier is
-//! clipped before anything is learned from it.
+//! length. Missing values are handed in as NaN, and a lone outlier is clipped before anything is learned from it.
 
 mod analogue;
 mod backtest;
@@ -26,7 +25,7 @@ mod smoothing;
 mod trend;
 
 pub use forecaster::{Forecast, Forecaster, Share};
-pub use model::{Class, Model, Past, Scale, candidates};
+pub use model::{Class, Model, Past, Scale};
 pub use settings::{ForecastError, MAX_HORIZON, Settings};
 
 pub use change::Direction;

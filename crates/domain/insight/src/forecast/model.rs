@@ -105,8 +105,7 @@ pub trait Model {
 }
 
 /// The models that compete under these settings, the plainest first. The first can always forecast.
-#[must_use]
-pub fn candidates(settings: &Settings) -> Vec<Box<dyn Model>> {
+pub(crate) fn candidates(settings: &Settings) -> Vec<Box<dyn Model>> {
     let (short, long) = (settings.short(), settings.long());
     let mut models: Vec<Box<dyn Model>> = vec![Box::new(Naive::last())];
     for season in short.into_iter().chain(long) {

@@ -14,7 +14,7 @@ use super::settings::Settings;
 use super::trend::Basis;
 
 /// Blocks into which the values kept are divided.
-const BLOCKS: usize = 64;
+const BLOCKS: usize = 16;
 
 /// Sums of products of the members of a row, lower triangle, row by row.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
