@@ -11,12 +11,46 @@ use nightdesk_exchange_simulator::{
 use nightdesk_host::Status;
 use nightdesk_units::{Decimal, Symbol};
 
+/// The control address, at the end of `--help`: what no protocol of Binance's documents.
+const CONTROL: &str = r#"The control address:
+  GET  /health /state     whether it runs; balances, open orders, market, counters, faults
+  GET  /record?from=N     its own append-only record of every order, fill and balance, from sequence N
+  POST /deposit /withdraw {"asset":"USDT","amount":"100","account":"main"}
+  POST /market            {"paused":true} stands the market still
+  POST /faults            adds a fault, or a list of them; GET lists them with their hits; DELETE /faults[/ID] ends them and every ban
+
+Faults, for example:
+  curl -d '{"kind":"answer_lost","when":"after","how":"504","endpoint":"POST /api/v3/order","count":1}' 127.0.0.1:18081/faults
+
+  answer_lost        when: before | after the request takes effect [after]; how: 504 | 1007 | 1006 | reset | silence [504]
+  delay              ms; when: before | after [before]
+  reject             code, msg; status [400]
+  rate_limit         429; retry_after_s [60]
+  ban                418 for the address; seconds [120]
+  firewall           403 with a page of HTML
+  maintenance        503, -1008
+  malformed          an answer that breaks off; when: before | after [after]
+  stream_cut         stream: market | user | all; reset [false]; at once
+  server_shutdown    a serverShutdown event, and the end grace_ms later [10000]
+  stale_stream       silence on an open connection; stream: market | user | all
+  duplicate_reports  each execution report twice
+  reorder_reports    an execution report after the next one
+  drop_reports       execution reports lost
+  drop_market        market events lost; stream: a part of a stream's name
+  clock_skew         ms by which the exchange's clock is wrong
+
+  for whom and how often, each may be left out:
+  endpoint           "POST /api/v3/order", "/api/v3/order" or "order.place": REST and WebSocket API alike
+  symbol, side, client_id_prefix, account
+  execution          reports of this type only, such as "TRADE"
+  count, probability, for_ms                 how many times, how likely (0 to 1, seeded), for how long"#;
+
 /// A paper exchange that speaks Binance Spot's REST and WebSocket protocol.
 ///
 /// Point any Binance client at it: REST at http://ADDRESS/api, market streams at ws://ADDRESS/ws and /stream, the WebSocket
 /// API at ws://ADDRESS/ws-api/v3. Orders are matched against a synthetic market, or a recorded one.
 #[derive(Debug, Parser)]
-#[command(name = "exchange-simulator", version)]
+#[command(name = "exchange-simulator", version, after_long_help = CONTROL)]
 struct Cli {
     /// Where REST and WebSocket are served
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:18080")]
@@ -149,6 +183,31 @@ mod tests {
         let files = vec![PathBuf::from("x.gz"), PathBuf::from("y.gz")];
         assert_eq!(config.market, MarketSource::Replay { files, speed: Speed::Max });
         assert_eq!(config.control, None);
+    }
+
+    #[test]
+    fn help_names_every_fault() {
+        let help = <Cli as clap::CommandFactory>::command().render_long_help().to_string();
+        for kind in [
+            "answer_lost",
+            "delay",
+            "reject",
+            "rate_limit",
+            "ban",
+            "firewall",
+            "maintenance",
+            "malformed",
+            "stream_cut",
+            "server_shutdown",
+            "stale_stream",
+            "duplicate_reports",
+            "reorder_reports",
+            "drop_reports",
+            "drop_market",
+            "clock_skew",
+        ] {
+            assert!(help.contains(&format!("\n  {kind} ")), "{kind}");
+        }
     }
 
     #[test]

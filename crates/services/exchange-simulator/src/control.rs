@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, Request, State};
 use axum::http::{Response, StatusCode, header};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
@@ -17,6 +18,10 @@ use crate::engine::{Command, Core, RecordPlace};
 use crate::error::ApiError;
 use crate::faults::{FaultBook, FaultKind};
 use crate::gateway::Gateway;
+
+/// What the control address answers.
+const ROUTES: &str = "known are GET /health, /state, /record?from=SEQUENCE and /faults, POST /faults, /deposit, /withdraw \
+                      and /market, DELETE /faults and /faults/ID";
 
 type Shared = State<Arc<Gateway>>;
 type Answer = Result<Json<Value>, (StatusCode, Json<Value>)>;
@@ -32,12 +37,20 @@ pub(crate) fn router(gateway: Arc<Gateway>) -> Router {
         .route("/deposit", post(deposit))
         .route("/withdraw", post(withdraw))
         .route("/market", post(market))
+        .fallback(unknown)
+        .method_not_allowed_fallback(unknown)
         .with_state(gateway)
 }
 
 fn bad(text: impl Into<String>) -> (StatusCode, Json<Value>) {
     let text: String = text.into();
     (StatusCode::BAD_REQUEST, Json(json!({ "error": text })))
+}
+
+/// What a mistyped request is told.
+async fn unknown(request: Request) -> (StatusCode, Json<Value>) {
+    let text = format!("there is no {} {} here; {ROUTES}", request.method(), request.uri().path());
+    (StatusCode::NOT_FOUND, Json(json!({ "error": text })))
 }
 
 fn failed(error: ApiError) -> (StatusCode, Json<Value>) {
@@ -99,8 +112,9 @@ struct RecordQuery {
 
 async fn record(
     State(gateway): Shared,
-    Query(query): Query<RecordQuery>,
+    query: Result<Query<RecordQuery>, QueryRejection>,
 ) -> Result<Response<Body>, (StatusCode, Json<Value>)> {
+    let Query(query) = query.map_err(|e| bad(e.body_text()))?;
     let place = gateway.engine.call(|core, _| core.record()).await.map_err(failed)?;
     let bytes = match place {
         RecordPlace::Memory(bytes) => bytes,
@@ -140,6 +154,15 @@ async fn add_fault(State(gateway): Shared, body: String) -> Answer {
     };
     // All are read before the first is set.
     let parsed = list.into_iter().map(FaultBook::parse).collect::<Result<Vec<_>, _>>().map_err(bad)?;
+    let symbols = gateway
+        .engine
+        .call(|core, _| core.world.instruments().iter().map(|i| i.symbol.to_string()).collect::<Vec<_>>())
+        .await
+        .map_err(failed)?;
+    let accounts: Vec<&str> = gateway.accounts.values().map(String::as_str).collect();
+    for fault in &parsed {
+        fault.check_names(&symbols, &accounts).map_err(bad)?;
+    }
     let mut ids = Vec::new();
     for fault in parsed {
         match &fault.kind {
@@ -182,8 +205,9 @@ async fn clear_faults(State(gateway): Shared) -> Json<Value> {
     cleared(&gateway, None)
 }
 
-async fn clear_fault(State(gateway): Shared, Path(id): Path<u64>) -> Json<Value> {
-    cleared(&gateway, Some(id))
+async fn clear_fault(State(gateway): Shared, id: Result<Path<u64>, PathRejection>) -> Answer {
+    let Path(id) = id.map_err(|_| bad("a fault's id is a number, as POST /faults gave it"))?;
+    Ok(cleared(&gateway, Some(id)))
 }
 
 #[derive(Deserialize)]

@@ -20,6 +20,8 @@
 //! Faults after the request takes effect hit accepted requests only, so that a `count` is not used up by a refusal.
 //! Faults live in memory: a restarted exchange has none.
 
+mod check;
+
 use nightdesk_units::{Micros, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -264,10 +266,8 @@ impl FaultBook {
         let Value::Object(mut fields) = value else { return Err("a fault is a JSON object".to_owned()) };
         let taken: Map<String, Value> = FILTER_FIELDS.iter().filter_map(|name| fields.remove_entry(*name)).collect();
         let filter: Filter = serde_json::from_value(Value::Object(taken)).map_err(|e| e.to_string())?;
-        if filter.probability.is_some_and(|p| !(0.0..=1.0).contains(&p)) {
-            return Err("probability is between 0 and 1".to_owned());
-        }
         let kind: FaultKind = serde_json::from_value(Value::Object(fields)).map_err(|e| e.to_string())?;
+        check::check(&kind, &filter)?;
         Ok(ParsedFault { kind, filter })
     }
 

@@ -195,3 +195,27 @@ async fn mistakes_at_the_control_address_are_named() {
     assert_eq!(exchange.control_get("/faults").await.good(), json!([]));
     assert_eq!(exchange.control_get("/state").await.good()["accounts"][0]["name"], "main");
 }
+
+#[tokio::test]
+async fn the_control_address_says_what_is_wrong_with_a_request() {
+    let exchange = Exchange::open(config()).await;
+    for (path, body, says) in [
+        (
+            "/faults",
+            json!({ "kind": "delay", "ms": 1, "symbol": "NOPE" }),
+            "symbol is one of BTCUSDT, ETHUSDT, SOLUSDT",
+        ),
+        ("/faults", json!({ "kind": "delay", "ms": 1, "account": "nobody" }), "account is one of main"),
+        ("/faults", json!([{ "kind": "delay", "ms": 1 }, { "kind": "nope" }]), "unknown variant `nope`"),
+        ("/nope", json!({}), "POST /nope"),
+        ("/record", json!({}), "GET /health"),
+    ] {
+        let reply = exchange.control_post(path, body).await;
+        assert!((400..500).contains(&reply.status));
+        assert!(reply.body["error"].as_str().unwrap().contains(says), "{path}: {}", reply.body);
+    }
+    assert_eq!(exchange.control_get("/record?from=x").await.status, 400);
+    assert!(exchange.control_get("/record?from=x").await.body["error"].is_string());
+    // None of them was set, not even the good one of the list.
+    assert_eq!(exchange.control_get("/faults").await.good(), json!([]));
+}
