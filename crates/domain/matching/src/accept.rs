@@ -125,7 +125,12 @@ impl Venue {
     }
 
     /// The client-order-id trap: only an *open* order makes an id a duplicate. The id of one that has ended makes a new order.
-    fn check_duplicate(&self, account: AccountId, market: u16, id: ClientOrderId) -> Result<ClientOrderId, VenueError> {
+    pub(crate) fn check_duplicate(
+        &self,
+        account: AccountId,
+        market: u16,
+        id: ClientOrderId,
+    ) -> Result<ClientOrderId, VenueError> {
         let newest = self.newest.get(&(account, market, id)).and_then(|order_id| self.orders.get(order_id));
         if newest.is_some_and(|order| order.status.is_open()) { Err(VenueError::DuplicateOrder) } else { Ok(id) }
     }
@@ -228,6 +233,7 @@ fn order_of(
         created_at: now,
         updated_at: now,
         node: NONE,
+        amendments: Vec::new(),
     })
 }
 

@@ -211,6 +211,17 @@ impl Book {
         }
     }
 
+    /// Takes `lots` off an order that keeps its place.
+    pub(crate) fn reduce(&mut self, index: u32, lots: i64) {
+        let (side, key) = (self.nodes[index].side, self.nodes[index].key);
+        if let Ok(at) = self.half(side).find(key) {
+            let queue = self.half(side).slots[at].queue;
+            self.nodes[index].left -= lots;
+            self.queues[queue].total -= lots;
+            self.touch(side, key);
+        }
+    }
+
     /// Takes an order out of its level's queue; the level itself stays.
     pub(crate) fn unlink(&mut self, side: Side, at: usize, index: u32) {
         let queue = self.half(side).slots[at].queue;

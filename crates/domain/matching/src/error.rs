@@ -29,6 +29,9 @@ pub enum VenueError {
     /// A cancel found no open order.
     #[error("Unknown order sent.")]
     UnknownOrder,
+    /// An amendment does not reduce the order, or reduces it below what has executed.
+    #[error("The requested quantity must be below the order's and above what has been executed.")]
+    NotReduced,
     /// A query found no order.
     #[error("Order does not exist.")]
     NoSuchOrder,
@@ -44,6 +47,7 @@ impl VenueError {
             Self::UnknownAccount | Self::InsufficientBalance | Self::DuplicateOrder | Self::WouldMatch => -2010,
             Self::UnknownOrder => -2011,
             Self::NoSuchOrder => -2013,
+            Self::NotReduced => -2038,
         }
     }
 }

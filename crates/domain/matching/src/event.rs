@@ -115,6 +115,8 @@ pub enum Execution {
     Expired,
     /// Ended by self-trade prevention.
     TradePrevention,
+    /// Its quantity was reduced.
+    Replaced,
 }
 
 /// An account's order changed: everything that an `executionReport` says.
@@ -126,7 +128,8 @@ pub struct OrderReport {
     pub execution: Execution,
     /// The execution, for [`Execution::Trade`].
     pub fill: Option<FillView>,
-    /// For a cancel, the id of the cancel request (`c`); the order's own id is then `C`.
+    /// For a cancel, the id of the cancel request (`c`); the order's own id is then `C`. For an amendment, the id the order
+    /// had before (`C`).
     pub cancel_id: Option<ClientOrderId>,
     /// Number of the report, growing over the whole venue (`I`).
     pub execution_id: u64,

@@ -12,6 +12,7 @@ mod request;
 mod types;
 
 mod accept;
+mod amend;
 mod query;
 mod recorded;
 mod settle;
@@ -32,6 +33,7 @@ mod tape;
 #[cfg(test)]
 mod tests;
 
+pub use amend::{Amendment, MAX_AMENDS};
 pub use error::VenueError;
 pub use event::{
     BalanceView, BalancesChanged, Execution, FillView, LevelChange, MarketTrade, OrderReport, OrderStatus, OrderView,

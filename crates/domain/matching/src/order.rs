@@ -5,7 +5,7 @@ use nightdesk_orders::{ClientOrderId, TimeInForce};
 use nightdesk_units::{Decimal, Lots, Money, Price, Qty, Ticks, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::{AccountId, FillView, OrderStatus, OrderType, OrderView, SelfTradePrevention};
+use crate::{AccountId, Amendment, FillView, OrderStatus, OrderType, OrderView, SelfTradePrevention};
 
 /// An order.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -30,6 +30,9 @@ pub(crate) struct Order {
     pub(crate) updated_at: Timestamp,
     /// Its place in the book while it rests.
     pub(crate) node: u32,
+    /// Oldest first; almost always none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) amendments: Vec<Amendment>,
 }
 
 impl Order {

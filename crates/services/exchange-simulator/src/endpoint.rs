@@ -24,6 +24,8 @@ pub(crate) enum Endpoint {
     QueryOrder,
     CancelOrder,
     CancelReplace,
+    Amend,
+    Amendments,
     OpenOrders,
     CancelOpenOrders,
     AllOrders,
@@ -31,6 +33,8 @@ pub(crate) enum Endpoint {
     Account,
     Commission,
     OrderLimits,
+    ReferencePrice,
+    NoReference,
     EmptyList,
     MyFilters,
     ExecutionRules,
@@ -118,8 +122,12 @@ pub(crate) static SPECS: &[Spec] = specs! {
     OrderLimits "GET" "/api/v3/rateLimit/order" "account.rateLimits.orders" Signed 40;
     EmptyList "GET" "/api/v3/myPreventedMatches" "myPreventedMatches" Signed 20;
     EmptyList "GET" "/api/v3/myAllocations" "myAllocations" Signed 20;
-    EmptyList "GET" "/api/v3/order/amendments" "order.amendments" Signed 4;
+    Amend "PUT" "/api/v3/order/amend/keepPriority" "order.amend.keepPriority" Signed 4;
+    Amendments "GET" "/api/v3/order/amendments" "order.amendments" Signed 4;
     MyFilters "GET" "/api/v3/myFilters" "myFilters" Signed 40;
+    ReferencePrice "GET" "/api/v3/referencePrice" "referencePrice" None 2;
+    NoReference "GET" "/api/v3/referencePrice/calculation" "referencePrice.calculation" None 2;
+    EmptyList "GET" "/api/v3/historicalBlockTrades" "blockTrades.historical" None 25;
     ExecutionRules "GET" "/api/v3/executionRules" "executionRules" None 2;
     EmptyList "GET" "/api/v3/openOrderList" "openOrderLists.status" Signed 6;
     EmptyList "GET" "/api/v3/allOrderList" "allOrderLists" Signed 20;

@@ -8,6 +8,7 @@
 //! | `order` (accepted) | `symbol order_id client_order_id side type tif price qty quote_order_qty` |
 //! | `fill` | `symbol order_id client_order_id side trade_id price qty quote_qty commission commission_asset maker status filled filled_quote` |
 //! | `cancel`, `expire`, `prevent` (self-trade) | `symbol order_id client_order_id side status filled filled_quote`, and `cancel_id` for a cancel |
+//! | `amend` (quantity reduced) | `symbol order_id client_order_id side qty old_client_order_id status filled filled_quote` |
 //! | `transfer` (deposit, withdrawal) | `asset delta` |
 //! | `balance` (after each of the above) | `asset free locked` |
 //!
@@ -80,6 +81,10 @@ fn order(report: &OrderReport) -> Value {
         (Execution::Expired, _) => {
             add(so_far);
             add(json!({ "event": "expire" }));
+        }
+        (Execution::Replaced, _) => {
+            add(so_far);
+            add(json!({ "event": "amend", "qty": order.qty, "old_client_order_id": report.cancel_id }));
         }
         (Execution::TradePrevention, _) => {
             add(so_far);

@@ -204,3 +204,30 @@ fn balances_are_told_with_every_order_event_of_the_account() {
     let kinds: Vec<String> = out.iter().map(|e| format!("{e:?}").chars().take_while(|c| *c != '(').collect()).collect();
     assert_eq!(kinds, ["Order", "Trade", "Balances", "Level", "Best"]);
 }
+
+#[test]
+fn an_amended_order_keeps_its_place_and_gives_back_what_it_locked() {
+    let desk = check(
+        "1 buy 9 @ 100 id=a | 2 buy 2 @ 100 id=b | ext sell 1 @ 100 | 1 amend a 4 a2 | 1 amend a2 4 | 1 amend a2 1 \
+         | 1 amend a2 5 | 1 amend nobody 1 | 2 buy 1 @ 99 id=c | 2 amend c 1 b | 2 amend b 1 c | ext sell 4 @ 100",
+        &expect![[r#"
+            1 buy 9 @ 100 id=a: 1:a New 0/9
+            2 buy 2 @ 100 id=b: 2:b New 0/2
+            ext sell 1 @ 100: 1:a maker 100x1 PartiallyFilled 1/9, trade 100x1
+            1 amend a 4 a2: 1:a2 Replaced PartiallyFilled 1/4
+            1 amend a2 4: ! -2038 The requested quantity must be below the order's and above what has been executed.
+            1 amend a2 1: ! -2038 The requested quantity must be below the order's and above what has been executed.
+            1 amend a2 5: ! -2038 The requested quantity must be below the order's and above what has been executed.
+            1 amend nobody 1: ! -2011 Unknown order sent.
+            2 buy 1 @ 99 id=c: 2:c New 0/1
+            2 amend c 1 b: ! -2038 The requested quantity must be below the order's and above what has been executed.
+            2 amend b 1 c: ! -2010 Duplicate order sent.
+            ext sell 4 @ 100: 1:a2 maker 100x3 Filled 4/4, trade 100x3, 2:b maker 100x1 PartiallyFilled 1/2, trade 100x1
+        "#]],
+    );
+    assert_eq!(desk.book(), "100x1 99x1 / ");
+    assert_eq!(desk.money(1), "ABC 1003.996+0, XYZ 99600+0");
+    let amendments = desk.venue.amendments(crate::AccountId(1), super::text::symbol(), 1).unwrap();
+    assert_eq!((amendments.len(), amendments[0].old_id.as_str(), amendments[0].new_id.as_str()), (1, "a", "a2"));
+    assert_eq!(desk.restored().venue.amendments(crate::AccountId(1), super::text::symbol(), 1).unwrap(), amendments);
+}

@@ -132,6 +132,12 @@ impl Desk {
                 let order = id.parse().map_or_else(|_| OrderRef::Client(id.parse().unwrap()), OrderRef::Id);
                 self.venue.cancel(account, symbol(), order, None, self.now, out).err().map(refusal)
             }
+            [account, "amend", id, qty, rest @ ..] => {
+                let (account, order) = (AccountId(account.parse().unwrap()), OrderRef::Client(id.parse().unwrap()));
+                let new_id = rest.first().map(|id| id.parse().unwrap());
+                let qty = qty.parse().unwrap();
+                self.venue.amend(account, symbol(), order, qty, new_id, self.now, out).err().map(refusal)
+            }
             [account, rest @ ..] => {
                 let request = request(rest);
                 self.venue.place(AccountId(account.parse().unwrap()), &request, self.now, out).err().map(refusal)

@@ -1,6 +1,7 @@
 //! `ping`, `time`, `exchangeInfo`.
 
 use nightdesk_market::{Filters, Instrument};
+use nightdesk_matching::MAX_AMENDS;
 use nightdesk_units::{Decimal, Timestamp};
 use serde_json::{Value, json};
 
@@ -63,7 +64,7 @@ fn symbol(instrument: &Instrument, show_sets: bool) -> Value {
         "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET"],
         "icebergAllowed": false, "ocoAllowed": false, "otoAllowed": false, "opoAllowed": false,
         "quoteOrderQtyMarketAllowed": true, "allowTrailingStop": false, "cancelReplaceAllowed": true,
-        "amendAllowed": false, "pegInstructionsAllowed": false,
+        "amendAllowed": true, "pegInstructionsAllowed": false,
         "isSpotTradingAllowed": true, "isMarginTradingAllowed": false,
         "filters": filters(instrument), "permissions": [],
         "defaultSelfTradePreventionMode": "EXPIRE_MAKER", "allowedSelfTradePreventionModes": STP_MODES,
@@ -114,7 +115,7 @@ fn filters(instrument: &Instrument) -> Value {
     filters.push(json!({ "filterType": "MAX_NUM_ORDERS", "maxNumOrders": f.max_open_orders }));
     filters.push(json!({ "filterType": "MAX_NUM_ORDER_LISTS", "maxNumOrderLists": 20 }));
     filters.push(json!({ "filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": 5 }));
-    filters.push(json!({ "filterType": "MAX_NUM_ORDER_AMENDS", "maxNumOrderAmends": 10 }));
+    filters.push(json!({ "filterType": "MAX_NUM_ORDER_AMENDS", "maxNumOrderAmends": MAX_AMENDS }));
     if f.max_position.is_positive() {
         filters.push(json!({ "filterType": "MAX_POSITION", "maxPosition": dec(f.max_position.get()) }));
     }

@@ -12,9 +12,11 @@ use crate::market::MadeUp;
 use crate::text;
 
 const DAY: i64 = 86_400_000_000;
+const UTC: Micros = Micros(0);
+
 /// A candle's length as the request names it: what the venue knows, or a group of days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Length {
+pub(crate) enum Length {
     Plain(Interval),
     /// Three days, counted from 1970-01-01.
     ThreeDays,
@@ -25,7 +27,7 @@ enum Length {
 }
 
 impl Length {
-    fn parse(name: &str) -> Option<Self> {
+    pub(crate) fn parse(name: &str) -> Option<Self> {
         match name {
             "3d" => Some(Self::ThreeDays),
             "1w" => Some(Self::Week),
@@ -34,26 +36,28 @@ impl Length {
         }
     }
 
-    /// The start of the candle that `at` falls in.
-    fn open_of(self, at: Timestamp) -> Timestamp {
+    /// The start of the candle that `at` falls in, where days start `shift` before they do in UTC.
+    pub(crate) fn open_of(self, at: Timestamp, shift: Micros) -> Timestamp {
+        let at = at + shift;
         let days = at.0.div_euclid(DAY);
-        match self {
+        let open_at = match self {
             Self::Plain(interval) => interval.open_of(at),
             Self::ThreeDays => Timestamp((days - days.rem_euclid(3)) * DAY),
             // 1970-01-01 was a Thursday.
             Self::Week => Timestamp((days - (days + 3).rem_euclid(7)) * DAY),
             Self::Month => Timestamp((days - day_of_month(days)) * DAY),
-        }
+        };
+        open_at - shift
     }
 
     /// The end of the candle that starts at `open_at`.
-    fn end_of(self, open_at: Timestamp) -> Timestamp {
+    pub(crate) fn end_of(self, open_at: Timestamp, shift: Micros) -> Timestamp {
         match self {
             Self::Plain(interval) => open_at + interval.span(),
             Self::ThreeDays => open_at + Micros(3 * DAY),
             Self::Week => open_at + Micros(7 * DAY),
             // Day 31 after the first is in the next month, whichever this one is.
-            Self::Month => self.open_of(open_at + Micros(31 * DAY)),
+            Self::Month => self.open_of(open_at + Micros(31 * DAY), shift),
         }
     }
 }
@@ -91,7 +95,7 @@ pub(super) fn klines(core: &Core, call: &Call, now: Timestamp) -> Result<Answer,
             price(k.low),
             price(k.close),
             text::qty(instrument, k.volume),
-            call.unit.last_before(length.end_of(k.open_at)),
+            call.unit.last_before(length.end_of(k.open_at, UTC)),
             text::quote_amount(instrument, k.quote_volume),
             k.trades,
             text::qty(instrument, k.taker_buy),
@@ -114,19 +118,39 @@ fn grouped(
     let day = "1d".parse::<Interval>().map_err(|_| ApiError::bad(-1120, "Invalid interval."))?;
     // A candle that starts before `start` is not asked for; its days are left out with it.
     let from = start.map(|start| {
-        let open_at = length.open_of(start);
-        if open_at == start { open_at } else { length.end_of(open_at) }
+        let open_at = length.open_of(start, UTC);
+        if open_at == start { open_at } else { length.end_of(open_at, UTC) }
     });
+    let list = together(merged(core, symbol, day, (from, end), (limit + 1) * 31, now)?, length, UTC);
+    let skip = if start.is_some() { 0 } else { list.len().saturating_sub(limit) };
+    Ok(list.into_iter().skip(skip).take(limit).collect())
+}
+
+/// Puts shorter candles together.
+fn together(parts: Vec<Kline>, length: Length, shift: Micros) -> Vec<Kline> {
     let mut list: Vec<Kline> = Vec::new();
-    for part in merged(core, symbol, day, (from, end), (limit + 1) * 31, now)? {
-        let open_at = length.open_of(part.open_at);
+    for part in parts {
+        let open_at = length.open_of(part.open_at, shift);
         match list.last_mut() {
             Some(whole) if whole.open_at == open_at => add(whole, &part),
             _ => list.push(Kline { open_at, ..part }),
         }
     }
-    let skip = if start.is_some() { 0 } else { list.len().saturating_sub(limit) };
-    Ok(list.into_iter().skip(skip).take(limit).collect())
+    list
+}
+
+/// The last two candles of any length, the one in progress last. Days that start `shift` early are made of hours.
+pub(crate) fn latest(core: &Core, symbol: Symbol, length: Length, shift: Micros, now: Timestamp) -> Vec<Kline> {
+    let hours = || "1h".parse::<Interval>().unwrap_or(Interval::ONE_MINUTE);
+    let part = match length {
+        // Up to an hour, a shift by hours changes nothing.
+        Length::Plain(interval) => interval.min(hours()),
+        _ => hours(),
+    };
+    let current = length.open_of(now, shift);
+    let from = length.open_of(current - Micros(1), shift);
+    let parts = merged(core, symbol, part, (Some(from), None), 2 * 31 * 24 + 1, now).unwrap_or_default();
+    together(parts, length, shift)
 }
 
 /// Takes a later candle into an earlier one.
@@ -181,8 +205,8 @@ mod tests {
     fn long_candles_start_where_the_calendar_says() {
         let day = |days: i64| Timestamp(days * DAY + 12_345);
         let check = |length: Length, days: i64, open: i64, end: i64| {
-            let open_at = length.open_of(day(days));
-            assert_eq!((open_at.0 / DAY, length.end_of(open_at).0 / DAY), (open, end), "{length:?} {days}");
+            let open_at = length.open_of(day(days), UTC);
+            assert_eq!((open_at.0 / DAY, length.end_of(open_at, UTC).0 / DAY), (open, end), "{length:?} {days}");
         };
         // 2024-02-29 is day 19782, a Thursday.
         check(Length::Week, 19_782, 19_779, 19_786);

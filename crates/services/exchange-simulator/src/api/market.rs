@@ -1,15 +1,15 @@
 //! Market data: book, trades, candles, tickers.
 
 use nightdesk_market::{Instrument, Interval};
-use nightdesk_matching::{DepthView, MarketTrade, Ticker};
-use nightdesk_units::{Decimal, Micros, Symbol, Timestamp};
+use nightdesk_matching::{DepthView, Kline, MarketTrade, Ticker};
+use nightdesk_units::{Decimal, Lots, Micros, Symbol, Ticks, Timestamp};
 use serde_json::{Value, json};
 
 use super::{Answer, Call, wanted_symbols};
 use crate::engine::Core;
 use crate::error::ApiError;
 use crate::text::{self, dec};
-use crate::ws::events::{AggregateTrade, ticker_figures};
+use crate::ws::events::{AggregateTrade, percent, ticker_figures, trade_id};
 
 /// A book as `depth` answers and the partial streams send it.
 pub(crate) fn depth_view(instrument: &Instrument, view: &DepthView) -> Value {
@@ -114,7 +114,7 @@ pub(super) fn ticker(core: &Core, call: &Call, now: Timestamp, kind: TickerKind)
     let mut list = Vec::new();
     for symbol in symbols {
         let instrument = core.world.instrument(symbol)?;
-        let Some(day) = core.world.venue.ticker(symbol, now)? else { continue };
+        let day = core.world.venue.ticker(symbol, now)?.unwrap_or_else(|| nothing_traded(now));
         let figures = match kind {
             TickerKind::Day => day,
             TickerKind::TradingDay => {
@@ -125,6 +125,42 @@ pub(super) fn ticker(core: &Core, call: &Call, now: Timestamp, kind: TickerKind)
         list.push(ticker_view(core, instrument, &figures, call, mini, kind == TickerKind::Day)?);
     }
     Ok(if single { list.pop().unwrap_or(json!({})) } else { list.into() }.into())
+}
+
+/// A market's day without a trade: zeros, as the exchange answers.
+fn nothing_traded(now: Timestamp) -> Ticker {
+    let zero = Ticks(0);
+    let window = Kline {
+        open_at: now,
+        open: zero,
+        high: zero,
+        low: zero,
+        close: zero,
+        volume: Lots(0),
+        quote_volume: 0,
+        taker_buy: Lots(0),
+        taker_buy_quote: 0,
+        first_id: 0,
+        last_id: 0,
+        trades: 0,
+    };
+    let open_at = now - Micros(86_400_000_000);
+    Ticker { open_at, close_at: now, window, previous_close: zero, last_qty: Lots(0) }
+}
+
+/// A ticker over the last `window`; `None` before the first trade.
+pub(crate) fn rolling(core: &Core, symbol: Symbol, window: Micros, now: Timestamp) -> Result<Option<Ticker>, ApiError> {
+    let day = core.world.venue.ticker(symbol, now)?;
+    day.map(|day| narrowed(core, symbol, &day, now - window, now)).transpose()
+}
+
+/// No instrument has a reference price here, which the exchange tells as null.
+pub(super) fn reference_price(core: &Core, call: &Call, now: Timestamp) -> Result<Answer, ApiError> {
+    let symbol = call.params.symbol()?;
+    call.params.ignore(&["symbolStatus"]);
+    call.params.finish()?;
+    core.world.instrument(symbol)?;
+    Ok(json!({ "symbol": symbol, "referencePrice": null, "timestamp": call.time(now) }).into())
 }
 
 fn window_size(text: &str) -> Result<Micros, ApiError> {
@@ -164,12 +200,12 @@ fn ticker_view(
         "symbol": instrument.symbol, "openPrice": price(window.open), "highPrice": price(window.high),
         "lowPrice": price(window.low), "lastPrice": price(window.close), "volume": text::qty(instrument, window.volume),
         "quoteVolume": dec(figures.quote_volume), "openTime": call.time(ticker.open_at),
-        "closeTime": call.time(ticker.close_at), "firstId": window.first_id, "lastId": window.last_id,
+        "closeTime": call.time(ticker.close_at), "firstId": trade_id(window, window.first_id), "lastId": trade_id(window, window.last_id),
         "count": window.trades,
     });
     if !mini {
         view["priceChange"] = json!(dec(figures.change));
-        view["priceChangePercent"] = json!(figures.change_percent.to_string());
+        view["priceChangePercent"] = json!(percent(&figures));
         view["weightedAvgPrice"] = json!(dec(figures.average));
         if with_book {
             let best = core.world.venue.best(instrument.symbol)?;

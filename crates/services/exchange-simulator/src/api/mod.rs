@@ -1,8 +1,9 @@
 //! What the exchange answers: one function a request, the same for REST and WebSocket API. They run in the engine's turn.
 
 mod account;
+mod amend;
 mod general;
-mod klines;
+pub(crate) mod klines;
 pub(crate) mod market;
 mod orders;
 mod wallet;
@@ -90,6 +91,8 @@ pub(crate) fn answer(core: &mut Core, call: &Call, now: Timestamp) -> Result<Ans
         Endpoint::QueryOrder => orders::query(core, call),
         Endpoint::CancelOrder => orders::cancel(core, call, now),
         Endpoint::CancelReplace => orders::cancel_replace(core, call, now),
+        Endpoint::Amend => amend::amend(core, call, now),
+        Endpoint::Amendments => amend::amendments(core, call),
         Endpoint::OpenOrders => orders::open(core, call),
         Endpoint::CancelOpenOrders => orders::cancel_open(core, call, now),
         Endpoint::AllOrders => orders::all(core, call),
@@ -102,6 +105,8 @@ pub(crate) fn answer(core: &mut Core, call: &Call, now: Timestamp) -> Result<Ans
         Endpoint::MyFilters => general::my_filters(core, call),
         // No rules beyond the filters.
         Endpoint::ExecutionRules => Ok(json!({ "symbolRules": [] }).into()),
+        Endpoint::ReferencePrice => market::reference_price(core, call, told),
+        Endpoint::NoReference => Err(ApiError::bad(-2043, "This symbol doesn't have a reference price.")),
         Endpoint::EmptyList => Ok(json!([]).into()),
         Endpoint::ListenKeyStart | Endpoint::ListenKeyPing | Endpoint::ListenKeyClose => {
             // The gateway keeps listen keys; nothing of them is state of the exchange.

@@ -16,7 +16,7 @@ use crate::params::Params;
 use crate::text::dec;
 use crate::ws::events::status;
 
-const ID_RANGE: &str = "^[a-zA-Z0-9-_.]{1,36}$";
+pub(super) const ID_RANGE: &str = "^[a-zA-Z0-9-_.]{1,36}$";
 
 /// How much of an answer to a placement is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +26,7 @@ enum Detail {
     Full,
 }
 
-fn refused(error: CommandError) -> ApiError {
+pub(super) fn refused(error: CommandError) -> ApiError {
     match error {
         CommandError::Refused(error) => error.into(),
         CommandError::Recording(error) => ApiError::new(500, -1000, error.to_string()),

@@ -1,6 +1,6 @@
 //! What changes the exchange's state: commands, logged before anybody hears of their effect.
 
-use nightdesk_matching::{AccountId, OrderRef, OrderRequest, OrderView, Placed};
+use nightdesk_matching::{AccountId, Amendment, OrderRef, OrderRequest, OrderView, Placed};
 use nightdesk_orders::ClientOrderId;
 use nightdesk_units::{Asset, Decimal, Qty, Symbol, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,8 @@ pub(crate) enum Command {
     Place { account: AccountId, request: OrderRequest },
     /// Cancels an order.
     Cancel { account: AccountId, symbol: Symbol, order: OrderRef, cancel_id: Option<ClientOrderId> },
+    /// Reduces an order's quantity.
+    Amend { account: AccountId, symbol: Symbol, order: OrderRef, qty: Qty, new_id: Option<ClientOrderId> },
     /// Cancels all orders of a symbol.
     CancelAll { account: AccountId, symbol: Symbol },
     /// Deposits, or withdraws when negative.
@@ -40,5 +42,6 @@ pub(crate) enum Done {
     Account(AccountId),
     Placed(Box<Placed>),
     Canceled(Box<OrderView>, ClientOrderId),
+    Amended(Box<OrderView>, Amendment),
     CanceledAll(Vec<OrderView>, ClientOrderId),
 }

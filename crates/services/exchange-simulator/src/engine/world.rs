@@ -118,6 +118,10 @@ impl World {
                 let (order, id) = self.venue.cancel(*account, *symbol, *order, *cancel_id, at, out)?;
                 Done::Canceled(Box::new(order), id)
             }
+            Command::Amend { account, symbol, order, qty, new_id } => {
+                let (order, amendment) = self.venue.amend(*account, *symbol, *order, *qty, *new_id, at, out)?;
+                Done::Amended(Box::new(order), amendment)
+            }
             Command::CancelAll { account, symbol } => {
                 let (orders, id) = self.venue.cancel_all(*account, *symbol, at, out)?;
                 Done::CanceledAll(orders, id)

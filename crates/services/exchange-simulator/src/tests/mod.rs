@@ -1,6 +1,7 @@
 //! The exchange on loopback sockets, driven as any client drives it.
 
 mod accounts;
+mod amend;
 mod client;
 mod faults;
 mod orders;

@@ -1,4 +1,4 @@
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::client::{Exchange, config};
 
@@ -43,16 +43,34 @@ async fn public_answers_have_the_exchanges_shape() {
     ] {
         let body = exchange.get(&format!("/api/v3/{path}"), query).await.good();
         let got = shape(&body);
-        let got = if path.starts_with("ticker/24hr") {
-            got.replace("priceChangePercent:s", "priceChangePercent:d")
-        } else {
-            got
-        };
         assert_eq!(got, expected, "{path}?{query}");
     }
     let kline = &exchange.get("/api/v3/klines", "symbol=BTCUSDT&interval=1m&limit=1").await.good()[0];
     assert_eq!(kline.as_array().unwrap().len(), 12);
     assert_eq!(kline[6].as_i64().unwrap() - kline[0].as_i64().unwrap(), 59_999);
+}
+
+#[tokio::test]
+async fn a_market_without_a_trade_has_a_ticker_of_zeros() {
+    let mut config = config();
+    config.paused = true;
+    let exchange = Exchange::running(config).await;
+    for path in ["ticker/24hr", "ticker", "ticker/tradingDay"] {
+        let ticker = exchange.get(&format!("/api/v3/{path}"), "symbol=BTCUSDT").await.good();
+        assert_eq!((&ticker["symbol"], &ticker["priceChangePercent"]), (&json!("BTCUSDT"), &json!("0.000")), "{path}");
+        assert_eq!((&ticker["firstId"], &ticker["lastId"], &ticker["count"]), (&json!(-1), &json!(-1), &json!(0)));
+    }
+    assert_eq!(exchange.get("/api/v3/ticker/24hr", "").await.good().as_array().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn what_spot_knows_and_this_exchange_has_none_of_is_answered_all_the_same() {
+    let exchange = Exchange::open(config()).await;
+    let none = exchange.get("/api/v3/referencePrice", "symbol=BTCUSDT").await.good();
+    assert_eq!((&none["symbol"], none["referencePrice"].is_null()), (&json!("BTCUSDT"), true));
+    assert_eq!(exchange.get("/api/v3/referencePrice/calculation", "symbol=BTCUSDT").await.code(), -2043);
+    let blocks = exchange.get("/api/v3/historicalBlockTrades", "symbol=BTCUSDT&fromId=0").await.good();
+    assert_eq!(blocks, json!([]));
 }
 
 #[tokio::test]

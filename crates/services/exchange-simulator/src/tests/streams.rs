@@ -37,6 +37,38 @@ async fn market_streams_carry_the_market() {
 }
 
 #[tokio::test]
+async fn long_candles_and_rolling_windows_are_streamed_too() {
+    let exchange = Exchange::running(config()).await;
+    let names = ["kline_3d", "kline_1w", "kline_1M", "kline_1m@+08:00", "kline_1d@+08:00", "ticker_1h", "ticker_4h"];
+    let mut streams: Vec<String> = names.iter().map(|name| format!("btcusdt@{name}")).collect();
+    streams.extend(["!ticker_1d@arr", "!ticker@arr@1000ms", "!miniTicker@arr@3000ms"].map(str::to_owned));
+    let mut stream = exchange.stream(&format!("/stream?streams={}", streams.join("/").replace('+', "%2B"))).await;
+    for name in &streams {
+        let message = stream.until(|message| message["stream"] == name.as_str()).await;
+        let data = &message["data"];
+        let Some((_, kind)) = name.strip_prefix("btcusdt").map(|name| name.split_at(1)) else {
+            assert!(!data.as_array().unwrap().is_empty(), "{message}");
+            continue;
+        };
+        match kind.split_once('_').unwrap() {
+            ("kline", interval) => {
+                assert_eq!(data["k"]["i"], interval.split('@').next().unwrap());
+                assert!(data["k"]["t"].as_i64() <= data["E"].as_i64() && data["E"].as_i64() <= data["k"]["T"].as_i64());
+                let zone = if kind.ends_with("+08:00") { 8 * 3_600_000 } else { 0 };
+                let day = (data["k"]["t"].as_i64().unwrap() + zone) % 86_400_000;
+                assert!(interval.starts_with("1m") || day == 0, "{message}");
+            }
+            (_, window) => {
+                assert_eq!(data["e"], format!("{window}Ticker"));
+                for field in ["s", "p", "P", "o", "h", "l", "c", "w", "v", "q", "O", "C", "F", "L", "n"] {
+                    assert!(!data[field].is_null(), "{field} of {message}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_local_book_kept_by_the_documented_rules_equals_the_exchanges() {
     let exchange = Exchange::running(config()).await;
     let mut stream = exchange.stream("/ws/btcusdt@depth@100ms").await;

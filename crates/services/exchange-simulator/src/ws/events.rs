@@ -1,6 +1,6 @@
 //! Stream events as the exchange writes them.
 
-use nightdesk_market::{Instrument, Interval, Quote};
+use nightdesk_market::{Instrument, Quote};
 use nightdesk_matching::{BalancesChanged, Execution, Kline, MarketTrade, OrderReport, OrderStatus, Ticker, Transfer};
 use nightdesk_units::{Decimal, Price, Timestamp};
 use serde_json::{Value, json};
@@ -75,21 +75,19 @@ pub(crate) fn book_ticker(instrument: &Instrument, quote: &Quote) -> String {
 
 pub(crate) fn kline(
     instrument: &Instrument,
-    interval: Interval,
+    interval: &str,
+    end: Timestamp,
     kline: &Kline,
     closed: bool,
     now: Timestamp,
     unit: TimeUnit,
 ) -> String {
-    let end = kline.open_at + interval.span();
     let price = |ticks| text::price(instrument, ticks);
-    // The exchange writes -1 where a candle has no trade.
-    let id = |id: u64| if kline.trades == 0 { -1 } else { i64::try_from(id).unwrap_or(i64::MAX) };
     json!({
         "e": "kline", "E": unit.of(now), "s": instrument.symbol,
         "k": {
-            "t": unit.of(kline.open_at), "T": unit.last_before(end), "s": instrument.symbol, "i": interval.to_string(),
-            "f": id(kline.first_id), "L": id(kline.last_id),
+            "t": unit.of(kline.open_at), "T": unit.last_before(end), "s": instrument.symbol, "i": interval,
+            "f": trade_id(kline, kline.first_id), "L": trade_id(kline, kline.last_id),
             "o": price(kline.open), "c": price(kline.close), "h": price(kline.high), "l": price(kline.low),
             "v": text::qty(instrument, kline.volume), "n": kline.trades, "x": closed,
             "q": text::quote_amount(instrument, kline.quote_volume),
@@ -98,6 +96,16 @@ pub(crate) fn kline(
         },
     })
     .to_string()
+}
+
+/// A change in percent, with three digits as the exchange writes it.
+pub(crate) fn percent(figures: &TickerFigures) -> String {
+    format!("{:.3}", figures.change_percent)
+}
+
+/// A trade's id; the exchange writes -1 where a candle has no trade.
+pub(crate) fn trade_id(window: &Kline, id: u64) -> i64 {
+    if window.trades == 0 { -1 } else { i64::try_from(id).unwrap_or(i64::MAX) }
 }
 
 /// The figures that all tickers share.
@@ -125,11 +133,24 @@ pub(crate) fn ticker(instrument: &Instrument, t: &Ticker, best: &Quote, now: Tim
     let qty = |lots| text::qty(instrument, lots);
     json!({
         "e": "24hrTicker", "E": unit.of(now), "s": instrument.symbol, "p": dec(figures.change),
-        "P": figures.change_percent.to_string(), "w": dec(figures.average), "x": price(t.previous_close),
+        "P": percent(&figures), "w": dec(figures.average), "x": price(t.previous_close),
         "c": price(window.close), "Q": qty(t.last_qty), "b": price(best.bid), "B": qty(best.bid_qty),
         "a": price(best.ask), "A": qty(best.ask_qty), "o": price(window.open), "h": price(window.high),
         "l": price(window.low), "v": qty(window.volume), "q": dec(figures.quote_volume),
-        "O": unit.of(t.open_at), "C": unit.of(t.close_at), "F": window.first_id, "L": window.last_id, "n": window.trades,
+        "O": unit.of(t.open_at), "C": unit.of(t.close_at), "F": trade_id(window, window.first_id), "L": trade_id(window, window.last_id), "n": window.trades,
+    })
+}
+
+pub(crate) fn rolling_ticker(instrument: &Instrument, t: &Ticker, name: &str, now: Timestamp, unit: TimeUnit) -> Value {
+    let window = &t.window;
+    let figures = ticker_figures(instrument, t);
+    let price = |ticks| text::price(instrument, ticks);
+    json!({
+        "e": format!("{name}Ticker"), "E": unit.of(now), "s": instrument.symbol, "p": dec(figures.change),
+        "P": percent(&figures), "o": price(window.open), "h": price(window.high), "l": price(window.low),
+        "c": price(window.close), "w": dec(figures.average), "v": text::qty(instrument, window.volume),
+        "q": dec(figures.quote_volume), "O": unit.of(t.open_at), "C": unit.of(t.close_at),
+        "F": trade_id(window, window.first_id), "L": trade_id(window, window.last_id), "n": window.trades,
     })
 }
 
@@ -175,6 +196,7 @@ pub(crate) fn execution(execution: Execution) -> &'static str {
         Execution::Canceled => "CANCELED",
         Execution::Expired => "EXPIRED",
         Execution::TradePrevention => "TRADE_PREVENTION",
+        Execution::Replaced => "REPLACED",
     }
 }
 
@@ -183,6 +205,9 @@ pub(crate) fn execution_report(report: &OrderReport, unit: TimeUnit) -> String {
     let fill = report.fill.as_ref();
     let zero = || dec(Decimal::ZERO);
     let (id, original) = match report.cancel_id {
+        Some(old_id) if report.execution == Execution::Replaced => {
+            (order.client_order_id.to_string(), old_id.to_string())
+        }
         Some(cancel_id) => (cancel_id.to_string(), order.client_order_id.to_string()),
         None => (order.client_order_id.to_string(), String::new()),
     };

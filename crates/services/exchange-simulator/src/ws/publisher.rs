@@ -1,6 +1,8 @@
 //! Turns what the venue tells into the streams' events, and keeps the streams' own clocks: depth every 100 ms and second,
 //! candles, tickers and averages every second.
 
+mod windows;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -238,6 +240,8 @@ impl Publisher {
         if !stale {
             self.candles(core, second, now);
             if second {
+                self.long_candles(core, now);
+                self.rolling(core, now);
                 self.seconds(core, now);
             }
         }
@@ -278,10 +282,11 @@ impl Publisher {
             let Ok(klines) = core.world.venue.klines(symbol, interval, start, None, 1_000, now) else { continue };
             let klines = if start.is_none() { &klines[klines.len().saturating_sub(1)..] } else { &klines[..] };
             for kline in klines {
-                let closed = kline.open_at + interval.span() <= now;
+                let (name, end) = (interval.to_string(), kline.open_at + interval.span());
+                let closed = end <= now;
                 let told = self.candles.get(&stream) == Some(&(kline.open_at, kline.trades));
                 if closed || (second && !told) {
-                    self.send(&stream, now, |unit| events::kline(instrument, interval, kline, closed, now, unit));
+                    self.send(&stream, now, |unit| events::kline(instrument, &name, end, kline, closed, now, unit));
                     let next = if closed {
                         (kline.open_at + interval.span(), u64::MAX)
                     } else {
@@ -317,8 +322,13 @@ impl Publisher {
         let list = |f: &dyn Fn(&Market, &nightdesk_matching::Ticker, &nightdesk_market::Quote) -> Value| {
             all.iter().map(|(m, t, b)| f(m, t, b)).collect::<Value>().to_string()
         };
-        self.send("!ticker@arr", now, |u| list(&|m, t, b| events::ticker(&m.instrument, t, b, now, u)));
-        self.send("!miniTicker@arr", now, |u| list(&|m, t, _| events::mini_ticker(&m.instrument, t, now, u)));
+        // Older clients name a speed; slower than every second is every third.
+        let third = now.0.div_euclid(1_000_000) % 3 == 0;
+        for speed in ["", "@1000ms", "@3000ms"].iter().filter(|speed| third || **speed != "@3000ms") {
+            let stream = |name: &str| format!("!{name}@arr{speed}");
+            self.send(&stream("ticker"), now, |u| list(&|m, t, b| events::ticker(&m.instrument, t, b, now, u)));
+            self.send(&stream("miniTicker"), now, |u| list(&|m, t, _| events::mini_ticker(&m.instrument, t, now, u)));
+        }
     }
 }
 
