@@ -128,11 +128,12 @@ impl CapitalBook {
         Ok(self.open_grant(intent)?.map(|_| CapitalRecord::Settled { intent, used, version }))
     }
 
-    /// Ends a grant of which nothing was used. `None` when there is none (any more): an order that was denied or
-    /// abandoned before it asked may be released all the same.
+    /// Ends a grant of which nothing was used. `None` when it has ended already, or was denied. An intent that has not
+    /// asked yet is remembered as over: its request may still come, and would set capital aside for ever.
     #[must_use]
     pub fn release(&self, intent: IntentId) -> Option<CapitalRecord> {
-        self.state.grants.contains_key(&intent).then_some(CapitalRecord::Released { intent })
+        let over = !self.state.grants.contains_key(&intent) && self.state.closed.contains_key(&intent);
+        (!over).then_some(CapitalRecord::Released { intent })
     }
 
     /// Takes in what a position costs: the truth about what is held. `None` when it is older than what is known, or
@@ -170,7 +171,8 @@ impl CapitalBook {
                 self.use_up(intent, used, version);
                 self.end(intent);
             }
-            CapitalRecord::Released { intent } => self.end(intent),
+            CapitalRecord::Released { intent } if self.state.grants.contains_key(&intent) => self.end(intent),
+            CapitalRecord::Released { intent } => self.close(intent, Answer::Denied { reason: DenyReason::OrderOver }),
             CapitalRecord::Held { instance, symbol, holding } => self.set_holding(instance, symbol, holding),
             CapitalRecord::Observed { instance: Some(instance), performance } => {
                 self.state.performance.insert(instance, performance);

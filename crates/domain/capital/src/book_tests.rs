@@ -182,7 +182,7 @@ fn each_limit_denies_with_its_own_reason() {
 #[test]
 fn a_profit_does_not_enlarge_the_risk_budget() {
     check("observe 123 5000 0 | hold 123 3999 1 | ask a 123 1 ETHUSDT", "granted 1; 4000 exposed");
-    check("observe 123 5000 0 | hold 123 8000 1 | release x", "nothing; 8000 exposed");
+    check("observe 123 5000 0 | hold 123 8000 1 | release x", "ok; 8000 exposed");
 }
 
 #[test]

@@ -138,6 +138,9 @@ pub enum DenyReason {
         /// The budget.
         budget: Money,
     },
+    /// The order was over before its request came: a message that was lost comes again after the word of the end.
+    #[error("the order was over before it asked for capital")]
+    OrderOver,
     /// The limit price is too far on the expensive side of the market.
     #[error("price {price} is beyond the collar of {collar} around {reference}: the worst allowed is {worst}")]
     PriceCollar {
@@ -169,6 +172,7 @@ impl DenyReason {
             Self::SymbolPosition { .. } => "symbol_position",
             Self::StrategyRiskBudget { .. } => "strategy_risk_budget",
             Self::PortfolioRiskBudget { .. } => "portfolio_risk_budget",
+            Self::OrderOver => "order_over",
             Self::PriceCollar { .. } => "price_collar",
         }
     }

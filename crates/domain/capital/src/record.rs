@@ -144,7 +144,7 @@ pub enum CapitalRecord {
         /// The position's version after its last fill.
         version: u64,
     },
-    /// An order never left or never traded: all is free.
+    /// An order never left or never traded: all is free, also what it may still ask for.
     Released {
         /// Which.
         intent: IntentId,

@@ -206,6 +206,25 @@ fn an_intent_is_granted_once_and_used_settled_and_released() {
     );
 }
 
+/// Found by the simulator's seed 448: the request is lost, the strategy takes the order back, and the word of its end
+/// overtakes the request that is said again.
+#[test]
+fn a_request_that_comes_after_its_orders_end_sets_nothing_aside() {
+    check(
+        "over a 123 0 0 1
+         over a 123 0 0 1
+         restart
+         ask a 123 500
+         ask b 123 1000",
+        &expect![[r#"
+            over a 123 0 0 1: released+held
+            over a 123 0 0 1: -
+            ask a 123 500: - | core denied: the order was over before it asked for capital
+            ask b 123 1000: granted | core granted
+        "#]],
+    );
+}
+
 #[test]
 fn a_denial_is_journaled_once_and_repeated_with_its_reason() {
     check(
