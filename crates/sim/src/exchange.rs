@@ -17,9 +17,10 @@ use nightdesk_units::{Micros, Money, Price, Qty, Symbol, Timestamp};
 
 use crate::chance::Chance;
 use crate::life::Life;
+use crate::setup::Flow;
 use crate::world::World;
 
-pub(crate) use port::SimExchange;
+pub(crate) use port::{Fate, SimExchange, TIMEOUT, doubt};
 use stream::Line;
 pub(crate) use stream::SimEvents;
 
@@ -52,6 +53,7 @@ impl ExchangeState {
     pub(crate) fn new(
         instruments: &[Instrument],
         prices: &[(Symbol, Price)],
+        flow: Flow,
         chance: &Chance,
         start: Timestamp,
     ) -> Self {
@@ -64,9 +66,9 @@ impl ExchangeState {
         let market = |(symbol, price): &(Symbol, Price)| {
             let size = Money::new(nightdesk_units::Decimal::from(400));
             let config = Synthetic {
-                volatility: 3.0,
-                events_per_second: 0.35,
-                gap_every: Micros::from_secs(400),
+                volatility: flow.volatility,
+                events_per_second: flow.events_per_second,
+                gap_every: flow.gap_every,
                 ..Synthetic::new(*symbol, *price, size)
             };
             SyntheticMarket::new(config, chance.bits(), start + skew)

@@ -24,6 +24,7 @@ use crate::exchange::{SimEvents, SimExchange};
 use crate::executor::{Executor, Running};
 use crate::fuzzer::Fuzzer;
 use crate::life::{CAPITAL, CONNECTOR, CORE, FIRST_WORKER, Life, Who, name_of};
+use crate::matrix::Scripted;
 use crate::setup::Setup;
 use crate::store::SimStore;
 use crate::world::{Call, Sim};
@@ -198,6 +199,10 @@ impl House {
     fn worker(&self, index: usize) -> StrategyWorker {
         let config = self.setup.trading.workers[index].clone();
         match &config.params {
+            StrategyParams::MaCrossover(params) if let Some(wish) = self.setup.wish => {
+                let scripted = Scripted::new(wish, params);
+                StrategyWorker::with_strategy(config, Box::new(scripted))
+            }
             StrategyParams::MaCrossover(params) if self.setup.fuzzers.contains(&index) => {
                 // The same decisions after every start.
                 let chance = self.fuzz.child(&index.to_string());

@@ -53,6 +53,8 @@ pub(crate) struct Judge {
     pub(crate) meddled: bool,
     /// Orders that the acknowledgement of the halt in force named as under way.
     halted: Option<BTreeSet<ClientOrderId>>,
+    /// Version of the mode that the connector obeys.
+    obeyed: u64,
 }
 
 /// The part of a journaled fill that is judged.
@@ -65,6 +67,12 @@ struct FillFact {
 struct FillBody {
     id: ClientOrderId,
     fill: Fill,
+}
+
+/// The part of a mode, journaled by the connector, that is judged.
+#[derive(Deserialize)]
+struct ModeFact {
+    mode: Mode,
 }
 
 /// The part of a journaled valuation that is judged.
@@ -91,6 +99,7 @@ impl Judge {
             held: BTreeMap::new(),
             meddled: false,
             halted: None,
+            obeyed: 0,
         }
     }
 
@@ -208,6 +217,21 @@ impl Judge {
     }
 }
 
+impl Judge {
+    /// I6, when the connector has taken up a mode: an old permission that comes late must not undo a halt.
+    fn obeys(&mut self, batch: &Batch) -> Result<(), String> {
+        for row in batch.journal.iter().filter(|row| row.kind == "mode") {
+            let mode = serde_json::from_str::<ModeFact>(&row.body).map(|fact| fact.mode);
+            let version = mode.map_err(|error| format!("the connector's fact cannot be read: {error}"))?.version;
+            if version < self.obeyed {
+                return Err(format!("I6: the connector goes back from mode {} to mode {version}", self.obeyed));
+            }
+            self.obeyed = version;
+        }
+        Ok(())
+    }
+}
+
 /// The cost of open purchases if all of them execute.
 struct Exposure {
     by_instance: BTreeMap<InstanceId, Decimal>,
@@ -245,11 +269,16 @@ impl World {
                 self.cover.hit(kind, &met);
             }
         }
+        if who == CONNECTOR {
+            let verdict = self.judge.obeys(batch);
+            self.verdict(verdict);
+        }
         if who == CORE {
             let verdict = self.judge.applied(batch);
             self.verdict(verdict);
             self.judge_quarantine(batch);
             self.judge_value(batch);
+            self.look();
         }
     }
 
@@ -317,6 +346,7 @@ impl World {
         if let Some(fill) = told.fill.filter(|fill| fill.account == ACCOUNT) {
             let verdict = self.judge.executed(&fill);
             self.verdict(verdict);
+            self.look();
         }
     }
 

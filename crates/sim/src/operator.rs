@@ -6,7 +6,9 @@ use nightdesk_core_engine::{Event, Reply, Request, Response};
 use nightdesk_shell::EventSender;
 use nightdesk_units::{InstanceId, Micros};
 
+use crate::bus::Only;
 use crate::coverage::Kind;
+use crate::faults::BusChaos;
 use crate::life::{CORE, Who};
 use crate::world::World;
 
@@ -25,6 +27,9 @@ pub(crate) const OPERATIONS: &[&str] = &[
     "release",
     "view",
 ];
+
+/// Between two such drills.
+const DRILL_EVERY: Micros = Micros::from_secs(240);
 
 /// The operator's desk.
 pub(crate) struct OperatorState {
@@ -128,6 +133,25 @@ impl World {
         self.resume_later();
     }
 
+    /// Changes the mode twice within moments, time and again, while messages to the connector are lost and late: the
+    /// earlier mode may arrive after the later one. Rare among what the other seeds draw.
+    pub(crate) fn drill_modes(&mut self, from: Micros, to: Micros) {
+        let mut after = from;
+        while after < to {
+            self.plan(after, "modes in a row", |world| {
+                world.weather.bus = BusChaos { lose: 300, delay: 400, ..BusChaos::default() };
+                world.weather.bus_only = Some(Only::Control);
+                world.halt(false);
+                world.plan(Micros::from_millis(40), "read-only", |world| world.read_only(true));
+                world.plan(Micros::from_secs(8), "messages in time again", |world| {
+                    (world.weather.bus, world.weather.bus_only) = (BusChaos::default(), None);
+                });
+                world.plan(Micros::from_secs(20), "read-only over", |world| world.read_only(false));
+            });
+            after = Micros(after.0 + DRILL_EVERY.0);
+        }
+    }
+
     fn resume_later(&mut self) {
         let after = self.chance.operator.secs(2, 60);
         self.plan(after, "resume", Self::resume);
@@ -192,7 +216,7 @@ impl World {
         }
     }
 
-    fn ask(&mut self, name: &str, request: Request) {
+    pub(crate) fn ask(&mut self, name: &str, request: Request) {
         let Some(core) = &self.operator.core else { return };
         let (reply, answer) = Reply::channel();
         // A full or closed ear is an operator's call that nobody takes.
@@ -230,7 +254,11 @@ impl World {
                     self.operator.mode = view.mode.clone();
                     self.operator.view = Some(view);
                 }
-                Response::Done | Response::Refused(_) | Response::NotFound(_) => {}
+                Response::Done | Response::Refused(_) | Response::NotFound(_) => {
+                    if let Some(directed) = &mut self.directed {
+                        directed.answered = true;
+                    }
+                }
             }
         }
     }

@@ -32,6 +32,8 @@ const REST_FROM: Micros = Micros::from_secs(60 * 60);
 const REST_BY: Micros = Micros::from_secs(66 * 60);
 /// How often the operator makes for rest, and looks whether it has come.
 const LOOK_EVERY: Micros = Micros::from_secs(20);
+/// Every so many seeds modes change in quick succession while their messages are late.
+const DRILL_EACH: u64 = 25;
 /// More polls than this at one instant are a circle.
 const POLLS_MAX: u64 = 200_000;
 /// How long a shell may take to end in good order.
@@ -86,29 +88,48 @@ pub fn run(seed: u64, options: Options) -> Outcome {
         coverage: Coverage::default(),
         lines: Vec::new(),
     };
-    match catch_unwind(AssertUnwindSafe(|| Seed::new(seed, options).map(Seed::run))) {
+    match caught(|| Seed::new(seed, options).map(Seed::run)) {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(error)) => failed(error.to_string()),
-        Err(panic) => {
-            let text = panic.downcast_ref::<String>().cloned();
-            let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-            failed(format!("panic: {}", text.unwrap_or_default()))
-        }
+        Err(panic) => failed(panic),
     }
 }
 
+/// What `work` returns, or what it said in its panic.
+pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        format!("panic: {}", text.unwrap_or_default())
+    })
+}
+
 /// A seed under way.
-struct Seed {
+pub(crate) struct Seed {
     number: u64,
-    sim: Sim,
+    pub(crate) sim: Sim,
     house: House,
     clock: VirtualClock,
     polled: (Timestamp, u64),
 }
 
 impl Seed {
+    /// A seed's own troubles and its operator.
     fn new(number: u64, options: Options) -> Result<Self, SetupError> {
-        let setup = Setup::new()?;
+        let seed = Self::calm(number, options, Setup::new()?);
+        let mut world = seed.sim.lock();
+        world.plan_faults(START + FAULTS_FROM, START + HEAL_AT);
+        world.operate();
+        if number.is_multiple_of(DRILL_EACH) {
+            world.drill_modes(FAULTS_FROM, HEAL_AT);
+        }
+        world.plan(HEAL_AT, "heal", World::heal);
+        drop(world);
+        Ok(seed)
+    }
+
+    /// The whole system, to which nothing is done.
+    pub(crate) fn calm(number: u64, options: Options, setup: Setup) -> Self {
         let root = Chance::new(number);
         let chance = Chances::new(&root);
         let clock = VirtualClock::new(START);
@@ -128,30 +149,28 @@ impl Seed {
             bus: BusState::default(),
             stores: (0..services).map(StoreState::new).collect(),
             emergency: EmergencyState::default(),
-            exchange: ExchangeState::new(&setup.instruments, &setup.prices, &chance.stream, START),
+            exchange: ExchangeState::new(&setup.instruments, &setup.prices, setup.flow, &chance.stream, START),
             operator: OperatorState::new(instances),
             judge: Judge::new(setup.trading.rules.clone()),
+            directed: None,
             violation: None,
             chance,
         };
         world.open_exchange(&setup.deposits);
-        world.plan_faults(START + FAULTS_FROM, START + HEAL_AT);
-        world.operate();
-        world.plan(HEAL_AT, "heal", World::heal);
         let sim = Sim::new(world);
         let house = House::new(sim.clone(), setup, &root);
-        Ok(Self { number, sim, house, clock, polled: (START, 0) })
+        Self { number, sim, house, clock, polled: (START, 0) }
     }
 
     fn run(mut self) -> Outcome {
-        if self.until(START + REST_FROM) && self.rest() {
+        if self.until(START + REST_FROM) && self.rest(START + REST_FROM, START + REST_BY, LOOK_EVERY) {
             self.end();
         }
         self.outcome()
     }
 
     /// Goes on until `end`; false when something must not be.
-    fn until(&mut self, end: Timestamp) -> bool {
+    pub(crate) fn until(&mut self, end: Timestamp) -> bool {
         loop {
             self.house.serve();
             if self.sim.lock().violation.is_some() {
@@ -190,17 +209,17 @@ impl Seed {
         }
     }
 
-    /// Waits until nothing is under way and the books agree.
-    fn rest(&mut self) -> bool {
+    /// Waits until nothing is under way and the books agree: from `from` on, looking now and then, at the latest at `by`.
+    pub(crate) fn rest(&mut self, from: Timestamp, by: Timestamp, every: Micros) -> bool {
         let stuck = settled::unanswered(&self.sim.lock());
         if !stuck.is_empty() {
             self.sim.lock().violate(stuck.join("; "));
             return false;
         }
-        let mut looked = START + REST_FROM;
+        let mut looked = from;
         loop {
             self.sim.lock().close();
-            looked = looked + LOOK_EVERY;
+            looked = looked + every;
             if !self.until(looked) {
                 return false;
             }
@@ -212,7 +231,7 @@ impl Seed {
             if unrest.is_empty() {
                 return true;
             }
-            if looked >= START + REST_BY {
+            if looked >= by {
                 world.violate(format!("not at rest: {}", unrest.join("; ")));
                 return false;
             }
@@ -220,7 +239,7 @@ impl Seed {
     }
 
     /// Ends the services in good order and plays their journals.
-    fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         self.house.closing = true;
         let services = self.sim.lock().lives.len();
         self.sim.lock().calls.extend((0..services).map(Call::Stop));

@@ -74,12 +74,26 @@ pub(crate) fn unanswered(world: &World) -> Vec<String> {
 
 /// I3 and I4: where core-engine's tables and the exchange's record differ.
 pub(crate) fn differences(world: &World) -> Vec<String> {
+    let mut found = differences_while_resting(world);
+    allocations(world, &mut found);
+    found
+}
+
+/// How many executions the book lost or invented, and how many positions and balances are wrong.
+pub(crate) fn errors(world: &World) -> (usize, usize) {
+    let (mut lost, mut wrong) = (Vec::new(), Vec::new());
+    fills(world, &mut lost);
+    holdings(world, &mut wrong);
+    (lost.len(), wrong.len())
+}
+
+/// As `differences`, while orders rest in the book and their capital is rightly set aside.
+pub(crate) fn differences_while_resting(world: &World) -> Vec<String> {
     let mut found = Vec::new();
     orders(world, &mut found);
     fills(world, &mut found);
     holdings(world, &mut found);
     intents(world, &mut found);
-    allocations(world, &mut found);
     found
 }
 

@@ -7,7 +7,9 @@ use nightdesk_capital::{CapitalRules, OrderRate, Percent, Share, StrategyRules};
 use nightdesk_core_engine::Instance;
 use nightdesk_market::{Filters, Instrument, Interval};
 use nightdesk_strategies::{ParamTable, ParamValue, StrategyKind, StrategyParams};
-use nightdesk_units::{Asset, Decimal, InstanceId, Money, Price, Qty, Scale, Symbol, Timestamp};
+use nightdesk_units::{Asset, Decimal, InstanceId, Micros, Money, Price, Qty, Scale, Symbol, Timestamp};
+
+use crate::matrix::Wish;
 
 /// When every seed begins: 2026-01-05 00:00 UTC.
 pub(crate) const START: Timestamp = Timestamp(1_767_571_200_000_000);
@@ -17,14 +19,30 @@ pub(crate) const START: Timestamp = Timestamp(1_767_571_200_000_000);
 #[error("the simulator's own setup is wrong: {0}")]
 pub(crate) struct SetupError(String);
 
+/// How the market moves.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Flow {
+    pub(crate) volatility: f64,
+    pub(crate) events_per_second: f64,
+    pub(crate) gap_every: Micros,
+}
+
+/// Wild: every order meets every price.
+const WILD: Flow = Flow { volatility: 3.0, events_per_second: 0.35, gap_every: Micros::from_secs(400) };
+/// Deep and calm, so that what becomes of a directed order is the script's doing and not the market's.
+const CALM: Flow = Flow { volatility: 0.2, events_per_second: 4.0, gap_every: Micros::from_secs(10_000_000) };
+
 /// A seed's setup.
 pub(crate) struct Setup {
     pub(crate) trading: Trading,
     pub(crate) instruments: Vec<Instrument>,
     pub(crate) prices: Vec<(Symbol, Price)>,
     pub(crate) deposits: Vec<(Asset, Qty)>,
+    pub(crate) flow: Flow,
     /// Positions of the workers that run the fuzzer.
     pub(crate) fuzzers: Vec<usize>,
+    /// The one order that the only worker places, in a directed run.
+    pub(crate) wish: Option<Wish>,
 }
 
 fn read<T: std::str::FromStr>(text: &str) -> Result<T, SetupError> {
@@ -79,14 +97,34 @@ impl Setup {
         )?;
         let (btc, eth): (Symbol, Symbol) = (read("BTCUSDT")?, read("ETHUSDT")?);
         let seats = [("123", btc, ma.clone()), ("456", eth, grid), ("fuzz-a", btc, ma.clone()), ("fuzz-b", eth, ma)];
+        Ok(Self { fuzzers: vec![2, 3], ..Self::of(&seats)? })
+    }
+
+    /// The setup of a directed run: one worker, which wants one order.
+    pub(crate) fn directed(wish: Wish) -> Result<Self, SetupError> {
+        let unused = params(
+            StrategyKind::MaCrossover,
+            &[("interval", "1m"), ("fast", "2"), ("slow", "4"), ("order_quote", "100")],
+        )?;
+        let btc: Symbol = read("BTCUSDT")?;
+        let mut setup = Self { flow: CALM, wish: Some(wish), ..Self::of(&[("one", btc, unused)])? };
+        setup.trading.connector.symbols = vec![btc];
+        setup.instruments.retain(|instrument| instrument.symbol == btc);
+        setup.prices.retain(|(symbol, _)| *symbol == btc);
+        setup.deposits.retain(|(asset, _)| asset.as_str() != "ETH");
+        Ok(setup)
+    }
+
+    fn of(seats: &[(&str, Symbol, StrategyParams)]) -> Result<Self, SetupError> {
+        let (btc, eth): (Symbol, Symbol) = (read("BTCUSDT")?, read("ETHUSDT")?);
         let mut workers = Vec::new();
         for (instance, symbol, params) in seats {
             let (instance, generation) = (read(instance)?, 1);
             workers.push(nightdesk_strategy_worker::Config {
                 instance,
                 generation,
-                symbol,
-                params,
+                symbol: *symbol,
+                params: params.clone(),
                 run: true,
                 epoch: 1,
             });
@@ -117,7 +155,9 @@ impl Setup {
             prices: vec![(btc, read("60000")?), (eth, read("3000")?)],
             // Coins that are not the strategies': the exchange would let them be sold.
             deposits: vec![(read("USDT")?, read("20000")?), (read("BTC")?, read("0.5")?), (read("ETH")?, read("5")?)],
-            fuzzers: vec![2, 3],
+            flow: WILD,
+            fuzzers: Vec::new(),
+            wish: None,
         })
     }
 }

@@ -31,6 +31,11 @@ impl StoreState {
         Self { model: ModelStore::new(&name_of(who)), trouble: None, pending: None, commits: 0 }
     }
 
+    /// A message of its has not been taken yet.
+    pub(crate) fn has_outbox(&self) -> bool {
+        matches!(self.model.oldest_outbox().now_or_never(), Some(Ok(Some(_))))
+    }
+
     fn read_trouble(&self) -> Option<StoreError> {
         self.trouble.clone().filter(|trouble| !matches!(trouble, StoreError::Full { .. }))
     }
@@ -67,6 +72,7 @@ impl Store for SimStore {
 
     fn commit(&self, batch: Batch) -> Answer<()> {
         let mut world = self.sim.lock();
+        world.count_commit(&self.life);
         if world.point(&self.life, Point::BeforeCommit) {
             return never();
         }

@@ -16,6 +16,7 @@ use crate::exchange::ExchangeState;
 use crate::faults::Weather;
 use crate::judge::Judge;
 use crate::life::{Armed, Life, Point, Who, name_of};
+use crate::matrix::Directed;
 use crate::operator::OperatorState;
 use crate::store::StoreState;
 use crate::trace::Trace;
@@ -66,6 +67,8 @@ pub(crate) struct World {
     pub(crate) exchange: ExchangeState,
     pub(crate) operator: OperatorState,
     pub(crate) judge: Judge,
+    /// The one fault of a directed run, and what is measured of it.
+    pub(crate) directed: Option<Directed>,
     /// The first thing that must not be.
     pub(crate) violation: Option<String>,
 }

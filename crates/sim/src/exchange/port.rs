@@ -18,7 +18,7 @@ use crate::slot::Slot;
 use crate::world::{Sim, World, never};
 
 /// Before an unanswered request is given up.
-const TIMEOUT: Micros = Micros::from_secs(4);
+pub(crate) const TIMEOUT: Micros = Micros::from_secs(4);
 
 /// What a request does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,21 +30,26 @@ enum Act {
 
 /// What becomes of a request.
 #[derive(Debug, Clone)]
-struct Fate {
+pub(crate) struct Fate {
     /// When it reaches the exchange; `None`: never.
-    there: Option<Micros>,
+    pub(crate) there: Option<Micros>,
     /// How long the answer takes back; `None`: it is lost.
-    back: Option<Micros>,
+    pub(crate) back: Option<Micros>,
     /// When the caller gives up, or hears of a failure on the way.
-    failed: Option<(Micros, ExchangeError)>,
+    pub(crate) failed: Option<(Micros, ExchangeError)>,
 }
 
-fn doubt(reason: &str) -> ExchangeError {
+pub(crate) fn doubt(reason: &str) -> ExchangeError {
     ExchangeError::InDoubt { reason: reason.to_owned() }
 }
 
 impl World {
     fn fate_of(&mut self, act: Act) -> Fate {
+        if act == Act::Place
+            && let Some(fate) = self.aim()
+        {
+            return fate;
+        }
         let now = self.now();
         if self.exchange.banned_until > now {
             let after = self.exchange.banned_until.since(now);
@@ -157,6 +162,7 @@ impl World {
         self.judge_accepted(order, placed.order.order_id);
         self.told(&out);
         self.judge_limits();
+        self.taken(&placed.order);
         let fills = placed.fills.iter().map(convert::execution).collect();
         Ok(Placed { order: convert::report(&placed.order, None, at), fills })
     }
