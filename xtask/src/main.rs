@@ -30,7 +30,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Run every test: unit, integration and documentation tests, then the simulator's seeds.
+    /// Run every test: unit, integration and documentation tests, then the simulator's seeds and fault matrix.
     Test {
         /// How many seeds the whole-system simulator runs.
         #[arg(long, default_value_t = 1000)]
@@ -46,7 +46,7 @@ enum Task {
     Deny,
     /// Install what the other commands need, where it can be done without asking.
     Tools,
-    /// Run the whole-system simulator: `sim --seeds N`, `sim --seed N`, `sim --bugs`.
+    /// Run the whole-system simulator: `sim --seeds N`, `sim --seed N`, `sim --matrix`, `sim --bugs`.
     Sim(PassedOn),
     /// Measure against the targets: `bench [NAME…] [--json]`.
     Bench(PassedOn),

@@ -9,8 +9,8 @@ use crate::tally::Tally;
 use crate::workspace::Workspace;
 use crate::{dispatch, tools};
 
-/// Runs unit, integration and documentation tests, then `seeds` seeds of the simulator; all of them, also after a
-/// failure, and prints `N passed, N failed` as its last line.
+/// Runs unit, integration and documentation tests, then `seeds` seeds of the simulator and its fault matrix; all of
+/// them, also after a failure, and prints `N passed, N failed` as its last line.
 ///
 /// # Errors
 /// When a test failed.
@@ -21,7 +21,11 @@ pub(crate) fn run(workspace: &Workspace, seeds: u32) -> Result<()> {
     }
     match dispatch::simulator(workspace) {
         Some(mut command) if seeds > 0 => {
-            tally += watched(command.args(["--seeds", &seeds.to_string()]), Show::Always)?
+            tally += watched(command.args(["--seeds", &seeds.to_string()]), Show::Always)?;
+            // Directed where the seeds are drawn: each fault at each order, with a crash at each commit.
+            if let Some(mut matrix) = dispatch::simulator(workspace) {
+                tally += watched(matrix.arg("--matrix"), Show::Always)?;
+            }
         }
         Some(_) => eprintln!("simulator: not run, no seeds asked for"),
         None => eprintln!("simulator: nightdesk-sim has no program yet"),
