@@ -6,3 +6,6 @@
 pub mod crossing;
 pub mod detect;
 pub mod forecast;
+pub mod impact;
+pub mod severity;
+pub mod threshold;
