@@ -141,6 +141,8 @@ impl Evidence {
         let shift = (self.recent - self.level).abs() + floor;
         self.stir(value, gap, tuning);
         let stirred = self.volatility - self.calm;
+        // Wildness follows spikes and shifts, a flat line follows nothing.
+        let stillness = if self.unchanged >= FLAT_ROWS { 1.0 } else { tuning.volatility };
         let residual = value - self.base;
         let off = |mean: &mut f64, tail: &mut Tail, usual: Option<Usual>, rows: f64| {
             let Some(usual) = usual else { return 0.0 };
@@ -151,7 +153,7 @@ impl Evidence {
             self.spike.step(spike, tuning),
             self.shift.step(shift, tuning),
             tuning.volatility * self.wild.step(stirred.max(0.0), tuning),
-            tuning.volatility * self.still.step((-stirred).max(0.0), tuning),
+            stillness * self.still.step((-stirred).max(0.0), tuning),
             off(&mut self.off_day, &mut self.by_day, by_day, tuning.season_rows),
             off(&mut self.off_week, &mut self.by_week, by_week, tuning.week_rows),
         ]
@@ -181,7 +183,8 @@ impl Evidence {
     }
 
     fn limit(&self, tuning: &Tuning) -> f64 {
-        if self.rows > CLIP_FROM { tuning.clip * self.deviation.max(1e-12) } else { f64::INFINITY }
+        // A constant beginning has no scale: the first change sets it.
+        if self.rows > CLIP_FROM && self.deviation > 0.0 { tuning.clip * self.deviation } else { f64::INFINITY }
     }
 
     /// Adapts the width of the expected range: a streaming quantile.

@@ -96,7 +96,9 @@ impl Tail {
     fn learn(&mut self, size: f64, tuning: &Tuning) {
         self.rows += 1.0;
         let seeding = self.rows <= SEED_ROWS;
-        let taught = if seeding { size } else { size.min(self.quantile + EXCESS_CAP * self.excess) };
+        // Without a scale there is nothing to cap by: after a constant beginning, the first change sets it.
+        let cap = if seeding || self.excess <= 0.0 { f64::INFINITY } else { EXCESS_CAP * self.excess };
+        let taught = size.min(self.quantile + cap);
         self.mean += (taught - self.mean) / self.rows.min(tuning.memory_rows);
         if seeding {
             self.quantile += (2.5 * self.mean - self.quantile) * 0.2;
@@ -111,7 +113,7 @@ impl Tail {
         if size > self.quantile {
             self.quantile += step * (1.0 - SHARE);
             self.excesses += 1.0;
-            let excess = (size - self.quantile).clamp(0.0, EXCESS_CAP * self.excess);
+            let excess = (size - self.quantile).clamp(0.0, cap);
             let known = self.excesses.min(tuning.memory_rows * SHARE) + tuning.prior;
             self.excess += (excess - self.excess) / known;
         } else {
