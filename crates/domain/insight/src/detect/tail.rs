@@ -14,8 +14,8 @@ const SHARE: f64 = 0.03;
 const SHARE_LOG: f64 = 1.522_878_745_280_337_6;
 /// Rows that only set the scale.
 const SEED_ROWS: f64 = 30.0;
-/// Sizes are counted in classes of a third of an octave, from a little below the quantile to some 100 times it.
-const CLASSES: usize = 24;
+/// Sizes are counted in classes of a third of an octave, from a little below the quantile to some 40 times it.
+const CLASSES: usize = 20;
 const PER_OCTAVE: i32 = 3;
 const CBRT_2: f64 = 1.259_921_049_894_873;
 const CBRT_4: f64 = 1.587_401_051_968_199_4;
@@ -24,6 +24,8 @@ const BELOW: i32 = 4;
 const DRIFT: i32 = 3;
 /// An excess teaches at most so many mean excesses.
 const EXCESS_CAP: f64 = 10.0;
+/// Rows after which an excursion is counted although it is not over.
+const LONGEST: u32 = 100;
 /// Rows after which a count has lost a part 1 - 1/e, in memories.
 const COUNT_MEMORIES: f64 = 2.0;
 
@@ -39,6 +41,11 @@ pub(crate) struct Tail {
     total: f64,
     #[serde(with = "super::exact")]
     top: f64,
+    /// The present excursion above the quantile: its largest size so far, and its rows. It is counted when it is over: what
+    /// grows slowly must not find itself usual on the way.
+    #[serde(with = "super::exact")]
+    worst: f64,
+    lasted: u32,
     #[serde(with = "super::exact")]
     rows: f64,
     #[serde(with = "super::exact")]
@@ -125,16 +132,30 @@ impl Tail {
         let memory = COUNT_MEMORIES * tuning.memory_rows;
         self.weight = if self.weight > 0.0 { self.weight * (1.0 + 1.0 / memory) as f32 } else { 1.0 };
         self.follow();
-        let class = self.class(size) as usize;
-        if let Some(count) = self.counts.get_mut(class) {
-            *count += self.weight;
-        }
         self.total += f64::from(self.weight);
-        self.top = (self.top * (1.0 - 0.5 / memory)).max(size);
+        self.top *= 1.0 - 0.5 / memory;
+        if size > self.quantile {
+            self.worst = self.worst.max(size);
+            self.lasted += 1;
+        } else {
+            self.add(size, 1.0);
+        }
+        if self.lasted > 0 && (size <= self.quantile || self.lasted >= LONGEST) {
+            let (worst, lasted) = (std::mem::take(&mut self.worst), std::mem::take(&mut self.lasted));
+            self.add(worst, lasted as f32);
+            self.top = self.top.max(worst);
+        }
         if self.weight > 1e6 {
             self.counts.iter_mut().for_each(|count| *count /= self.weight);
             self.total /= f64::from(self.weight);
             self.weight = 1.0;
+        }
+    }
+
+    fn add(&mut self, size: f64, rows: f32) {
+        let class = self.class(size) as usize;
+        if let Some(count) = self.counts.get_mut(class) {
+            *count += rows * self.weight;
         }
     }
 
