@@ -141,7 +141,9 @@ impl Evidence {
         let shift = (self.recent - self.level).abs() + floor;
         self.stir(value, gap, tuning);
         let stirred = self.volatility - self.calm;
-        // Wildness follows spikes and shifts, a flat line follows nothing.
+        // Values that repeat make stillness count the more the longer they do: a flat line is more than little change.
+        let repeated = 1.0 + f64::from(self.unchanged) / f64::from(FLAT_ROWS);
+        // And it follows from nothing else, so it counts in full.
         let stillness = if self.unchanged >= FLAT_ROWS { 1.0 } else { tuning.volatility };
         let residual = value - self.base;
         let off = |mean: &mut f64, tail: &mut Tail, usual: Option<Usual>, rows: f64| {
@@ -153,7 +155,7 @@ impl Evidence {
             self.spike.step(spike, tuning),
             self.shift.step(shift, tuning),
             tuning.volatility * self.wild.step(stirred.max(0.0), tuning),
-            stillness * self.still.step((-stirred).max(0.0), tuning),
+            stillness * self.still.step((-stirred).max(0.0) * repeated, tuning),
             off(&mut self.off_day, &mut self.by_day, by_day, tuning.season_rows),
             off(&mut self.off_week, &mut self.by_week, by_week, tuning.week_rows),
         ]
