@@ -14,8 +14,10 @@ use serde::Serialize;
 
 use crate::verify::{Report, verify};
 
-/// How long orders under way may take to settle at the end.
-const SETTLE: Duration = Duration::from_secs(7);
+/// How long orders under way may take to settle at the end: less than half of what a process has for its drain.
+const SETTLE: Duration = Duration::from_secs(4);
+/// How long the last comparison may take. An exchange that refuses it does not hold up the end: the next start compares.
+const COMPARE: Duration = Duration::from_secs(2);
 
 /// Gathers figures while the services stop; clones share it.
 #[derive(Clone)]
@@ -95,9 +97,11 @@ impl Summary {
         apis.connector.send(nightdesk_exchange_connector::Event::Drain).await;
         let settled = async {
             let asked_at = if compare { self.compare(apis).await? } else { None };
+            let give_up = tokio::time::Instant::now() + COMPARE;
             loop {
                 let view = look(apis).await?;
-                let agreed = asked_at.is_none_or(|asked| view.reconciled_at.is_some_and(|at| at > asked));
+                let agreed = asked_at.is_none_or(|asked| view.reconciled_at.is_some_and(|at| at > asked))
+                    || tokio::time::Instant::now() > give_up;
                 let unsettled = view.unsettled;
                 *self.inner.view.lock().unwrap_or_else(PoisonError::into_inner) = Some(view);
                 if unsettled == 0 && agreed {

@@ -9,6 +9,7 @@ mod campaigns;
 mod compile;
 mod durable;
 mod house;
+mod insight;
 mod limits;
 mod load;
 mod machine;
@@ -87,6 +88,8 @@ enum Name {
     Seeds,
     /// Fifty kills of the real program, twice.
     Kill,
+    /// How well anomalies are found and series are forecast.
+    Insight,
 }
 
 /// What all benchmarks are told.
@@ -115,7 +118,7 @@ impl Settings {
 type Benchmark = fn(&Settings) -> anyhow::Result<Section>;
 
 /// Every benchmark, and whether it is run when nothing is named.
-const BENCHMARKS: [(Name, Benchmark, bool); 10] = [
+const BENCHMARKS: [(Name, Benchmark, bool); 11] = [
     (Name::Backtest, backtest::run, true),
     (Name::Strategy, ticks::run, true),
     (Name::Durable, durable::run, true),
@@ -126,6 +129,7 @@ const BENCHMARKS: [(Name, Benchmark, bool); 10] = [
     (Name::Build, compile::run, false),
     (Name::Seeds, campaigns::seeds, false),
     (Name::Kill, campaigns::kills, false),
+    (Name::Insight, insight::run, false),
 ];
 
 fn main() -> ExitCode {

@@ -92,7 +92,7 @@ impl Schedule {
     fn expects(&mut self, row: f64, strength: f64, tuning: &Tuning) -> bool {
         let periods = if self.period > 0.0 { (row - self.last) / self.period } else { 0.0 };
         let nearest = periods.round();
-        if nearest >= 1.0 && nearest < FORGOTTEN && (periods - nearest).abs() < tuning.schedule {
+        if (1.0..FORGOTTEN).contains(&nearest) && (periods - nearest).abs() < tuning.schedule {
             self.repeated = self.repeated.saturating_add(1);
             self.period += 0.3 * ((row - self.last) / nearest - self.period);
             self.last = row;

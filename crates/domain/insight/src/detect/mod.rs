@@ -1,7 +1,7 @@
 //! Streaming anomaly detection: one value at a time, constant work, constant memory.
 //!
-//! A [`Detector`] watches one series. Each value is judged by what was known before it ([`evidence`]), by how improbable
-//! that deviation is in this series ([`tail`]), and becomes an alarm once for each anomaly ([`alarm`]) when it reaches a
+//! A [`Detector`] watches one series. Each value is judged by what was known before it (`evidence`), by how improbable
+//! that deviation is in this series (`tail`), and becomes an alarm once for each anomaly (`alarm`) when it reaches a
 //! threshold that depends on the circumstances ([`DynamicThreshold`]). It knows no labels, no other series, no clock: the
 //! same values always give the same readings, and later values change none that was given.
 
@@ -23,10 +23,13 @@ use cadence::Cadence;
 use evidence::{Evidence, Found};
 
 /// Evidence that makes an alarm. Chosen on the development half of the benchmark, in the middle of a plateau; evidence
-/// that strong comes about once in two thousand rows of pure noise.
+/// that strong comes about once in a thousand to four thousand rows of pure noise.
 pub const DEFAULT_THRESHOLD: f64 = 4.25;
 /// The score from which on a row is an alarm, whatever the threshold.
 pub const ALARM_SCORE: f64 = 0.5;
+
+/// Beyond this, differences and their ratios would overflow; no metric is that large.
+const LARGEST: f64 = 1e100;
 
 /// How a series is to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -167,7 +170,7 @@ impl Detector {
 
     /// Judges the next value, at `at_s` seconds since the epoch, in a market of unknown volatility.
     ///
-    /// A value that is no number, or infinite, is a gap: it is not judged and teaches nothing.
+    /// A value that is no number, infinite or beyond 1e100 is a gap: it is not judged and teaches nothing.
     ///
     /// # Errors
     /// Ignores a row that is older than the one before. Several rows at the same time are fine.
@@ -202,8 +205,7 @@ impl Detector {
 
     /// What of a value is judged; `None` when that cannot be known.
     fn judged(&mut self, at_s: i64, value: f64) -> Option<f64> {
-        // Beyond this, sums of squares and differences would overflow; no metric is that large.
-        if !(value.abs() < 1e100) {
+        if !value.is_finite() || value.abs() > LARGEST {
             return None;
         }
         if self.config.kind == Kind::Gauge {
