@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use nightdesk_host::{Failure, Host, Options, Status, Threads, logs};
 
-use crate::{backtest, client, record, replay, settings, up, verify};
+use crate::{backtest, client, insight, record, replay, settings, up, verify};
 
 /// Nightdesk: trades crypto around the clock, and loses no order.
 #[derive(Debug, Parser)]
@@ -45,6 +45,11 @@ enum Command {
     Config(ConfigArgs),
     /// Keep secrets (in DATA_DIR, encrypted).
     Secrets(SecretsArgs),
+    /// Anomalies and forecasts of any series in a CSV file.
+    Insight {
+        #[command(subcommand)]
+        command: InsightCommand,
+    },
     /// Recompute everything from the journal, and from the exchange's own record, and compare.
     Verify(VerifyArgs),
 }
@@ -235,6 +240,79 @@ pub(crate) struct VerifyArgs {
     pub(crate) record: Option<PathBuf>,
 }
 
+/// What to find out about a series.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum InsightCommand {
+    /// Score each row of a series: how unusual it is, why, and what was expected.
+    Detect(DetectArgs),
+    /// What comes next, with bounds.
+    Forecast(ForecastArgs),
+    /// Draw a series with what was expected, its alarms and, if asked for, a forecast.
+    Plot(PlotArgs),
+}
+
+/// `insight detect`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DetectArgs {
+    /// CSV files with a time and a value a row; an empty value is a missing one.
+    #[arg(required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// Write DIR/FILE for each file instead of printing.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Evidence that makes an alarm, in powers of ten [default: as in operation].
+    #[arg(long, value_name = "N")]
+    pub(crate) threshold: Option<f64>,
+    /// Print the alarms alone, as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// How far to look ahead.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Outlook {
+    /// Steps ahead; a step is the usual distance between two rows.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) horizon: usize,
+    /// Steps after which a pattern comes again, such as 24,168 for hourly rows.
+    #[arg(long, value_name = "S[,S2]", value_delimiter = ',')]
+    pub(crate) season: Vec<usize>,
+    /// The share of values that the bounds are to hold, in per cent.
+    #[arg(long, value_name = "PERCENT", default_value_t = 95.0)]
+    pub(crate) level: f64,
+}
+
+/// `insight forecast`.
+#[derive(Debug, Clone, Args)]
+#[command(mut_arg("horizon", |arg| arg.required(true)))]
+pub(crate) struct ForecastArgs {
+    /// A CSV file with a time and a value a row; an empty value is a missing one.
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) outlook: Outlook,
+    /// Say when values will be this high.
+    #[arg(long, value_name = "LIMIT", allow_negative_numbers = true)]
+    pub(crate) above: Option<f64>,
+    /// Say when values will be this low.
+    #[arg(long, value_name = "LIMIT", allow_negative_numbers = true, conflicts_with = "above")]
+    pub(crate) below: Option<f64>,
+    /// Answer in JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `insight plot`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct PlotArgs {
+    /// A CSV file with a time and a value a row; an empty value is a missing one.
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) outlook: Outlook,
+    /// Where to draw [default: FILE with the ending .svg].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
 /// How fast a recording is played.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Speed {
@@ -293,6 +371,7 @@ fn run(cli: Cli) -> ExitCode {
         Command::Backtest(args) => plain(|| backtest::run(&args)),
         Command::Config(args) => plain(|| settings::config(&args)),
         Command::Secrets(args) => plain(|| settings::secrets(&args)),
+        Command::Insight { command } => plain(|| insight::run(&command)),
         Command::Verify(args) => plain(|| verify::run(&args)),
         Command::Status(ask) => plain(|| client::status(&ask)),
         Command::Orders(args) => plain(|| client::orders(&args)),

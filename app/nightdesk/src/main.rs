@@ -8,6 +8,7 @@ mod config;
 mod data;
 mod exchange;
 mod failure;
+mod insight;
 mod readiness;
 mod record;
 mod replay;
