@@ -60,6 +60,9 @@ const BANS: [Ban; 4] = [
 const EXEMPT: [(&str, &str); 1] =
     [("crates/services/exchange-simulator", "it plays the outside: a server of its own, never run by the simulator")];
 
+/// Starts the servers that adapters are tested with.
+const SERVERS: &str = "crates/adapters/private-servers";
+
 /// Checks every arrow between packages, and what the floors use from outside.
 pub(crate) fn check(packages: &[Package], files: &Files) -> Vec<Problem> {
     let mut problems = Vec::new();
@@ -122,6 +125,10 @@ fn wrong_arrow(package: &Package, floor: Floor, dependency: &Dependency) -> Opti
         return None;
     }
     let target = dependency.folder.as_deref()?;
+    // And those of an adapter, the server that it adapts.
+    if floor == Adapters && dependency.only_tests && target == SERVERS {
+        return None;
+    }
     if Floor::of(target).is_some_and(|target| floor.below().contains(&target)) {
         return None;
     }
@@ -196,10 +203,13 @@ mod tests {
     }
 
     #[test]
-    fn test_dependencies_obey_too_except_in_applications() {
+    fn test_dependencies_obey_too_except_of_applications_and_on_servers() {
         let expected = "crates/services/core-engine/Cargo.toml:3: crates/services/core-engine must not use crates/adapters/store-sql: imports point down";
         arrow("crates/services/core-engine", "crates/adapters/store-sql", true, &[expected]);
         arrow("app/nightdesk", "app/exchange-simulator", true, &[]);
+        arrow("crates/adapters/store-sql", "crates/adapters/private-servers", true, &[]);
+        let expected = "crates/adapters/store-sql/Cargo.toml:3: crates/adapters/store-sql must not use crates/adapters/private-servers: imports point down";
+        arrow("crates/adapters/store-sql", "crates/adapters/private-servers", false, &[expected]);
     }
 
     #[test]

@@ -3,6 +3,8 @@
 /// How a database says it.
 #[derive(Debug)]
 pub(crate) struct Dialect {
+    /// A column of text that sorts by its bytes.
+    pub(crate) text: &'static str,
     /// A column of 64-bit integers.
     pub(crate) integer: &'static str,
     /// A primary key that counts by itself.
@@ -23,6 +25,7 @@ pub(crate) struct Dialect {
 }
 
 pub(crate) const SQLITE: Dialect = Dialect {
+    text: "TEXT",
     integer: "INTEGER",
     counter: "INTEGER PRIMARY KEY",
     heap: "STRICT",
@@ -32,4 +35,19 @@ pub(crate) const SQLITE: Dialect = Dialect {
     find_table: "SELECT name FROM sqlite_master WHERE type = 'table' AND name = ?",
     // A strict table knows no BIGINT; its INTEGER has 64 bits.
     migration: |sql| sql.replace("BIGINT", "INTEGER"),
+};
+
+pub(crate) const POSTGRES: Dialect = Dialect {
+    // As SQLite sorts, whatever the server's locale is.
+    text: "TEXT COLLATE \"C\"",
+    integer: "BIGINT",
+    counter: "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+    heap: "",
+    by_key: "",
+    // Replicas may start at the same moment.
+    begin: "BEGIN; SELECT pg_advisory_xact_lock(hashtextextended(current_schema(), 0))",
+    parameter: |number| format!("${number}"),
+    find_table: "SELECT table_name::text FROM information_schema.tables
+                 WHERE table_schema = current_schema() AND table_name = $1",
+    migration: str::to_owned,
 };

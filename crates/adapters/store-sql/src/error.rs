@@ -14,14 +14,31 @@ const CONSTRAINT: u32 = 19;
 const NOTADB: u32 = 26;
 const IOERR_SHMSIZE: u32 = 4874;
 
-/// Says `error` in the port's words.
-pub(crate) fn store_error(place: &str, error: &sqlx::Error) -> StoreError {
-    let place = place.to_owned();
+/// Says SQLite's `error` in the port's words.
+pub(crate) fn sqlite_error(place: &str, error: &sqlx::Error) -> StoreError {
     match error {
         sqlx::Error::Database(database) => {
             let code = database.code().and_then(|code| code.parse().ok()).unwrap_or(0);
-            by_code(place, code, database.message())
+            by_code(place.to_owned(), code, database.message())
         }
+        other => driver_error(place, other),
+    }
+}
+
+/// Says PostgreSQL's `error` in the port's words.
+pub(crate) fn postgres_error(place: &str, error: &sqlx::Error) -> StoreError {
+    match error {
+        sqlx::Error::Database(database) => {
+            by_state(place.to_owned(), &database.code().unwrap_or_default(), database.message())
+        }
+        other => driver_error(place, other),
+    }
+}
+
+/// What the driver itself says.
+fn driver_error(place: &str, error: &sqlx::Error) -> StoreError {
+    let place = place.to_owned();
+    match error {
         sqlx::Error::Io(io) if io.kind() == ErrorKind::StorageFull => StoreError::Full { place },
         sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
             StoreError::Corrupt { place, detail: error.to_string() }
@@ -45,6 +62,21 @@ fn by_code(place: String, code: u32, message: &str) -> StoreError {
         (CANTOPEN, _) => {
             StoreError::Unavailable { place, detail: format!("{detail}: check the path and its permissions") }
         }
+        _ => StoreError::Unavailable { place, detail },
+    }
+}
+
+/// PostgreSQL's SQLSTATE codes (appendix A of its manual).
+fn by_state(place: String, state: &str, message: &str) -> StoreError {
+    let detail = format!("{message} (SQLSTATE {state})");
+    match state {
+        "53100" => StoreError::Full { place },
+        // Only journal and outbox insert without a rule for what is there already.
+        "23505" => StoreError::Fenced { place, detail },
+        // Lock not available, or held by somebody who does not let go.
+        "55P03" | "55006" => StoreError::Locked { place },
+        // Data or index corrupted.
+        "XX001" | "XX002" => StoreError::Corrupt { place, detail },
         _ => StoreError::Unavailable { place, detail },
     }
 }
@@ -80,8 +112,22 @@ mod tests {
     }
 
     #[test]
+    fn each_state_has_its_meaning() {
+        let kinds: Vec<_> = ["53100", "23505", "55P03", "XX001", "57P01", "08006"]
+            .into_iter()
+            .map(|state| {
+                let text = format!("{:?}", by_state("p".to_owned(), state, "m"));
+                format!("{state} {}", text.split(' ').next().unwrap())
+            })
+            .collect();
+        let expected =
+            ["53100 Full", "23505 Fenced", "55P03 Locked", "XX001 Corrupt", "57P01 Unavailable", "08006 Unavailable"];
+        assert_eq!(kinds, expected);
+    }
+
+    #[test]
     fn a_full_disk_under_the_driver_is_a_full_disk() {
         let error = sqlx::Error::Io(std::io::Error::from(ErrorKind::StorageFull));
-        assert_eq!(store_error("p", &error), StoreError::Full { place: "p".to_owned() });
+        assert_eq!(sqlite_error("p", &error), StoreError::Full { place: "p".to_owned() });
     }
 }

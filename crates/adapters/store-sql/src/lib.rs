@@ -1,13 +1,16 @@
-//! The store in an SQL database. SQLite today; the texts are kept so that PostgreSQL needs another [`dialect`] and another
-//! opener, not another store.
+//! The store in an SQL database, SQLite or PostgreSQL, and leases in PostgreSQL.
 //!
-//! One file per service, one connection that writes and one that reads. A commit is one text sent to the database in one
-//! trip: `BEGIN`, a statement per kind of row, `COMMIT`. Durability is SQLite's: a write-ahead log, synced by each commit.
+//! One file or schema per service, one connection that writes and one that reads. A commit is one text sent to the database
+//! in one trip. For SQLite it is `BEGIN`, a statement per kind of row, `COMMIT`; for PostgreSQL, one statement with arrays.
+//! Durability is the database's: its write-ahead log, synced by each commit. Tables, selections and what is read are the same
+//! for both; [`dialect`] says what differs.
 
+mod backend;
 mod chunk;
 mod dialect;
 mod error;
 mod open;
+mod postgres;
 mod reader;
 mod schema;
 mod select;
@@ -16,4 +19,5 @@ mod text;
 mod writer;
 
 pub use open::Options;
+pub use postgres::{Fence, PostgresLease, PostgresOptions, PostgresStore};
 pub use sqlite::SqliteStore;

@@ -7,7 +7,7 @@ use nightdesk_store::StoreError;
 use sqlx::ConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 
-use crate::error::store_error;
+use crate::error::sqlite_error;
 
 /// How long to wait for another process's transaction. Ours are over in milliseconds.
 const BUSY: Duration = Duration::from_secs(1);
@@ -71,13 +71,13 @@ impl Opener {
             Some(pages) => options.pragma("max_page_count", pages.to_string()),
             None => options,
         };
-        options.connect().await.map_err(|error| store_error(&self.place, &error))
+        options.connect().await.map_err(|error| sqlite_error(&self.place, &error))
     }
 
     /// A connection that reads.
     pub(crate) async fn reader(&self) -> Result<SqliteConnection, StoreError> {
         let options = self.common().read_only(true).pragma("cache_size", "-1000").row_buffer_size(500);
-        options.connect().await.map_err(|error| store_error(&self.place, &error))
+        options.connect().await.map_err(|error| sqlite_error(&self.place, &error))
     }
 
     fn common(&self) -> SqliteConnectOptions {

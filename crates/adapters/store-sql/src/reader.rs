@@ -2,20 +2,17 @@
 
 use nightdesk_store::{InboxMark, JournalRow, OutboxRow, Recovered, Select, Snapshot, StoreError, Value, limits};
 use nightdesk_units::Timestamp;
-use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
-use sqlx::{Arguments, AssertSqlSafe, Decode, Row, SqlSafeStr, Sqlite, Type};
 
-use crate::dialect::SQLITE;
-use crate::error::store_error;
+use crate::backend::Backend;
 use crate::select;
 
 /// A connection that reads.
-pub(crate) struct Reader {
-    pub(crate) connection: SqliteConnection,
+pub(crate) struct Reader<B: Backend> {
+    pub(crate) connection: B::Connection,
     pub(crate) place: String,
 }
 
-impl Reader {
+impl<B: Backend> Reader<B> {
     /// Everything a start needs. Each part is read by itself: nobody writes yet.
     pub(crate) async fn recover(&mut self) -> Result<Recovered, StoreError> {
         let snapshot = self.snapshot().await?;
@@ -41,28 +38,29 @@ impl Reader {
     }
 
     pub(crate) async fn select(&mut self, select: &Select) -> Result<Vec<Vec<Value>>, StoreError> {
-        let (sql, arguments) = select::build(&SQLITE, select, &self.place)?;
-        let rows = self.rows(AssertSqlSafe(sql), arguments, select.keys.is_empty()).await?;
-        rows.iter().map(|row| select::values(select.table, row, &self.place)).collect()
+        let (sql, arguments) = select::build::<B>(select, &self.place)?;
+        // A text for each number of keys would crowd the others out.
+        let rows = self.fetch(sql, arguments, select.keys.is_empty()).await?;
+        rows.iter().map(|row| select::values::<B>(select.table, row, &self.place)).collect()
     }
 
     /// Of each queue the first message, by a walk through the key that touches nothing else however long the queues are.
     pub(crate) async fn oldest_outbox(&mut self) -> Result<Option<Timestamp>, StoreError> {
         let mut oldest: Option<i64> = None;
-        let mut next = self.rows("SELECT queue, ts FROM outbox ORDER BY queue, seq LIMIT 1", none(), true).await?;
+        let mut next = self.rows("SELECT queue, ts FROM outbox ORDER BY queue, seq LIMIT 1", &[]).await?;
         while let Some(row) = next.pop() {
-            let ts = self.get(&row, 1)?;
+            let ts = self.int(&row, 1)?;
             oldest = Some(oldest.map_or(ts, |oldest| oldest.min(ts)));
             let sql = "SELECT queue, ts FROM outbox WHERE queue > ? ORDER BY queue, seq LIMIT 1";
-            next = self.rows(sql, text(&self.get::<String>(&row, 0)?), true).await?;
+            next = self.rows(sql, &[self.text(&row, 0)?.into()]).await?;
         }
         Ok(oldest.map(Timestamp))
     }
 
     async fn snapshot(&mut self) -> Result<Option<Snapshot>, StoreError> {
-        let rows = self.rows("SELECT stream, version, ts, body FROM snapshot", none(), true).await?;
-        let snapshot = |row: &SqliteRow| {
-            let (stream, at, body) = (self.get(row, 0)?, Timestamp(self.get(row, 2)?), self.get(row, 3)?);
+        let rows = self.rows("SELECT stream, version, ts, body FROM snapshot", &[]).await?;
+        let snapshot = |row: &B::Row| {
+            let (stream, at, body) = (self.text(row, 0)?, Timestamp(self.int(row, 2)?), self.text(row, 3)?);
             Ok(Snapshot { stream, version: self.number(row, 1)?, at, body })
         };
         rows.first().map(snapshot).transpose()
@@ -71,13 +69,13 @@ impl Reader {
     /// Journal rows after the snapshot, of all streams in the order they were written.
     async fn tail(&mut self, snapshot: Option<&Snapshot>) -> Result<Vec<JournalRow>, StoreError> {
         let mut tail = Vec::new();
-        let mut next = self.rows("SELECT stream FROM journal ORDER BY stream LIMIT 1", none(), true).await?;
+        let mut next = self.rows("SELECT stream FROM journal ORDER BY stream LIMIT 1", &[]).await?;
         while let Some(row) = next.pop() {
-            let stream: String = self.get(&row, 0)?;
+            let stream: String = self.text(&row, 0)?;
             let after = snapshot.filter(|snapshot| snapshot.stream == stream).map_or(0, |snapshot| snapshot.version);
             tail.extend(self.versions(&stream, after, i64::MAX).await?);
             let sql = "SELECT stream FROM journal WHERE stream > ? ORDER BY stream LIMIT 1";
-            next = self.rows(sql, text(&stream), true).await?;
+            next = self.rows(sql, &[stream.into()]).await?;
         }
         tail.sort_by_key(|(seq, _)| *seq);
         Ok(tail.into_iter().map(|(_, row)| row).collect())
@@ -86,39 +84,35 @@ impl Reader {
     async fn versions(&mut self, stream: &str, after: u64, limit: i64) -> Result<Vec<(i64, JournalRow)>, StoreError> {
         let sql = "SELECT seq, stream, version, epoch, ts, kind, body FROM journal
                    WHERE stream = ? AND version > ? ORDER BY version LIMIT ?";
-        let mut arguments = text(stream);
-        for number in [i64::try_from(after).unwrap_or(i64::MAX), limit] {
-            // Encoding an integer cannot fail.
-            let _ = arguments.add(number);
-        }
-        let rows = self.rows(sql, arguments, true).await?;
-        let row = |row: &SqliteRow| {
+        let after = i64::try_from(after).unwrap_or(i64::MAX);
+        let rows = self.rows(sql, &[stream.into(), after.into(), limit.into()]).await?;
+        let row = |row: &B::Row| {
             let fact = JournalRow {
-                stream: self.get(row, 1)?,
+                stream: self.text(row, 1)?,
                 version: self.number(row, 2)?,
                 epoch: self.number(row, 3)?,
-                at: Timestamp(self.get(row, 4)?),
-                kind: self.get(row, 5)?,
-                body: self.get(row, 6)?,
+                at: Timestamp(self.int(row, 4)?),
+                kind: self.text(row, 5)?,
+                body: self.text(row, 6)?,
             };
-            Ok((self.get(row, 0)?, fact))
+            Ok((self.int(row, 0)?, fact))
         };
         rows.iter().map(row).collect()
     }
 
     async fn outbox(&mut self) -> Result<Vec<OutboxRow>, StoreError> {
-        let rows = self.rows("SELECT queue, seq, ts, body FROM outbox ORDER BY queue, seq", none(), true).await?;
-        let row = |row: &SqliteRow| {
-            let (queue, at, body) = (self.get(row, 0)?, Timestamp(self.get(row, 2)?), self.get(row, 3)?);
+        let rows = self.rows("SELECT queue, seq, ts, body FROM outbox ORDER BY queue, seq", &[]).await?;
+        let row = |row: &B::Row| {
+            let (queue, at, body) = (self.text(row, 0)?, Timestamp(self.int(row, 2)?), self.text(row, 3)?);
             Ok(OutboxRow { queue, seq: self.number(row, 1)?, at, body })
         };
         rows.iter().map(row).collect()
     }
 
     async fn inbox(&mut self) -> Result<Vec<InboxMark>, StoreError> {
-        let rows = self.rows("SELECT source, floor, above FROM inbox ORDER BY source", none(), true).await?;
-        let mark = |row: &SqliteRow| {
-            let (source, above): (String, String) = (self.get(row, 0)?, self.get(row, 2)?);
+        let rows = self.rows("SELECT source, floor, above FROM inbox ORDER BY source", &[]).await?;
+        let mark = |row: &B::Row| {
+            let (source, above): (String, String) = (self.text(row, 0)?, self.text(row, 2)?);
             let above = serde_json::from_str(&above).map_err(|error| {
                 let detail = format!("inbox mark of {source}: {error}");
                 StoreError::Corrupt { place: self.place.clone(), detail }
@@ -129,40 +123,48 @@ impl Reader {
     }
 
     async fn cursors(&mut self) -> Result<Vec<(String, u64)>, StoreError> {
-        let rows = self.rows("SELECT queue, seq FROM cursors ORDER BY queue", none(), true).await?;
-        rows.iter().map(|row| Ok((self.get(row, 0)?, self.number(row, 1)?))).collect()
+        let rows = self.rows("SELECT queue, seq FROM cursors ORDER BY queue", &[]).await?;
+        rows.iter().map(|row| Ok((self.text(row, 0)?, self.number(row, 1)?))).collect()
     }
 
-    async fn rows(
-        &mut self,
-        sql: impl SqlSafeStr,
-        arguments: SqliteArguments,
-        keep: bool,
-    ) -> Result<Vec<SqliteRow>, StoreError> {
-        let query = sqlx::query_with(sql, arguments).persistent(keep);
-        query.fetch_all(&mut self.connection).await.map_err(|error| store_error(&self.place, &error))
+    /// The rows of `sql`, whose question marks stand for `values`.
+    async fn rows(&mut self, sql: &str, values: &[Value]) -> Result<Vec<B::Row>, StoreError> {
+        let (mut text, mut arguments) = (String::with_capacity(sql.len()), B::Arguments::default());
+        let mut parts = sql.split('?');
+        text.push_str(parts.next().unwrap_or_default());
+        for ((number, part), value) in (1..).zip(parts).zip(values) {
+            text.push_str(&(B::DIALECT.parameter)(number));
+            text.push_str(part);
+            B::bind(&mut arguments, value.clone());
+        }
+        self.fetch(text, arguments, true).await
     }
 
-    fn get<'r, T: Decode<'r, Sqlite> + Type<Sqlite>>(&self, row: &'r SqliteRow, at: usize) -> Result<T, StoreError> {
-        row.try_get(at).map_err(|error| store_error(&self.place, &error))
+    async fn fetch(&mut self, sql: String, arguments: B::Arguments, keep: bool) -> Result<Vec<B::Row>, StoreError> {
+        let rows = B::fetch(&mut self.connection, sql, arguments, keep).await;
+        rows.map_err(|error| B::failure(&self.place, &error))
     }
 
-    fn number(&self, row: &SqliteRow, at: usize) -> Result<u64, StoreError> {
-        let number: i64 = self.get(row, at)?;
+    fn text(&self, row: &B::Row, at: usize) -> Result<String, StoreError> {
+        self.some(B::text(row, at))
+    }
+
+    fn int(&self, row: &B::Row, at: usize) -> Result<i64, StoreError> {
+        self.some(B::int(row, at))
+    }
+
+    /// What stands in a column that always has a value.
+    fn some<T>(&self, value: Result<Option<T>, sqlx::Error>) -> Result<T, StoreError> {
+        let value = value.map_err(|error| B::failure(&self.place, &error))?;
+        let place = self.place.clone();
+        value.ok_or_else(|| StoreError::Corrupt { place, detail: "a value is missing where one must stand".to_owned() })
+    }
+
+    fn number(&self, row: &B::Row, at: usize) -> Result<u64, StoreError> {
+        let number = self.int(row, at)?;
         u64::try_from(number).map_err(|_| StoreError::Corrupt {
             place: self.place.clone(),
             detail: format!("{number} stands where a count should"),
         })
     }
-}
-
-fn none() -> SqliteArguments {
-    SqliteArguments::default()
-}
-
-fn text(text: &str) -> SqliteArguments {
-    let mut arguments = none();
-    // Encoding text cannot fail.
-    let _ = arguments.add(text.to_owned());
-    arguments
 }

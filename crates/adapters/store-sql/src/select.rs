@@ -2,32 +2,24 @@
 
 use nightdesk_store::query::Query;
 use nightdesk_store::{Column, Kind, Select, StoreError, Table, Value};
-use sqlx::Arguments;
-use sqlx::Row;
-use sqlx::sqlite::{SqliteArguments, SqliteRow};
 
-use crate::dialect::Dialect;
-use crate::error::store_error;
+use crate::backend::Backend;
 use crate::text::{names, quoted};
 
-/// The most parameters SQLite takes is 32,766; the conditions beside the keys need a few.
+/// The most parameters SQLite takes is 32,766, PostgreSQL 65,535; the conditions beside the keys need a few.
 const KEYS_MAX: usize = 32_000;
 
 /// The text and its parameters.
 ///
 /// # Errors
 /// When a column does not exist or there are too many keys.
-pub(crate) fn build(
-    dialect: &'static Dialect,
-    select: &Select,
-    place: &str,
-) -> Result<(String, SqliteArguments), StoreError> {
+pub(crate) fn build<B: Backend>(select: &Select, place: &str) -> Result<(String, B::Arguments), StoreError> {
     Query::new(select, place)?;
     if select.keys.len() > KEYS_MAX {
         let detail = format!("{} keys asked for at once, the most is {KEYS_MAX}", select.keys.len());
         return Err(StoreError::Unavailable { place: place.to_owned(), detail });
     }
-    let mut text = Text { dialect, arguments: SqliteArguments::default(), next: 1 };
+    let mut text = Text::<B> { arguments: B::Arguments::default(), next: 1 };
     let conditions = text.conditions(select);
     let table = select.table;
     let columns = names(table.columns.iter().map(|column| column.name));
@@ -69,13 +61,12 @@ fn nullable(table: &Table, name: &str) -> bool {
     matches!(kind, Some(Kind::OptText | Kind::OptInt))
 }
 
-struct Text {
-    dialect: &'static Dialect,
-    arguments: SqliteArguments,
+struct Text<B: Backend> {
+    arguments: B::Arguments,
     next: usize,
 }
 
-impl Text {
+impl<B: Backend> Text<B> {
     fn conditions(&mut self, select: &Select) -> Vec<String> {
         let mut conditions = Vec::new();
         for (name, value) in &select.equal {
@@ -116,14 +107,9 @@ impl Text {
     }
 
     fn bind(&mut self, value: &Value) -> String {
-        // Encoding text, integers and NULL cannot fail.
-        let _ = match value {
-            Value::Null => self.arguments.add(None::<i64>),
-            Value::Int(int) => self.arguments.add(*int),
-            Value::Text(text) => self.arguments.add(text.clone()),
-        };
+        B::bind(&mut self.arguments, value.clone());
         self.next += 1;
-        (self.dialect.parameter)(self.next - 1)
+        (B::DIALECT.parameter)(self.next - 1)
     }
 }
 
@@ -135,15 +121,15 @@ fn beyond(select: &Select) -> &'static str {
 ///
 /// # Errors
 /// When it does not have the table's shape.
-pub(crate) fn values(table: &Table, row: &SqliteRow, place: &str) -> Result<Vec<Value>, StoreError> {
-    let value = |(position, column): (usize, &Column)| match column.kind {
-        Kind::Text => row.try_get(position).map(Value::Text),
-        Kind::Int => row.try_get(position).map(Value::Int),
-        Kind::OptText => row.try_get::<Option<String>, _>(position).map(Value::from),
-        Kind::OptInt => row.try_get::<Option<i64>, _>(position).map(Value::from),
+pub(crate) fn values<B: Backend>(table: &Table, row: &B::Row, place: &str) -> Result<Vec<Value>, StoreError> {
+    let value = |(position, column): (usize, &Column)| {
+        let value = match column.kind {
+            Kind::Text | Kind::OptText => B::text(row, position).map(Value::from),
+            Kind::Int | Kind::OptInt => B::int(row, position).map(Value::from),
+        };
+        value.map_err(|error| B::failure(place, &error))
     };
-    let values: Result<_, _> = table.columns.iter().enumerate().map(value).collect();
-    values.map_err(|error| store_error(place, &error))
+    table.columns.iter().enumerate().map(value).collect()
 }
 
 #[cfg(test)]
@@ -151,10 +137,10 @@ mod tests {
     use nightdesk_store::contract::ORDERS;
 
     use super::*;
-    use crate::dialect::SQLITE;
+    use sqlx::Sqlite;
 
     fn sql(select: Select) -> String {
-        build(&SQLITE, &select, "p").unwrap().0.split_once(" FROM ").unwrap().1.to_owned()
+        build::<Sqlite>(&select, "p").unwrap().0.split_once(" FROM ").unwrap().1.to_owned()
     }
 
     #[test]
@@ -190,7 +176,7 @@ mod tests {
     #[test]
     fn too_many_keys_are_refused_in_words() {
         let select = Select { keys: vec![Value::Int(1); KEYS_MAX + 1], ..Select::from(&ORDERS, 1) };
-        let error = build(&SQLITE, &select, "p").map(|_| ()).unwrap_err();
+        let error = build::<Sqlite>(&select, "p").map(|_| ()).unwrap_err();
         assert_eq!(error.to_string(), "p not available: 32001 keys asked for at once, the most is 32000");
     }
 }

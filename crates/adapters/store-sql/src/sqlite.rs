@@ -5,19 +5,20 @@ use std::sync::Arc;
 
 use nightdesk_store::{Answer, Batch, JournalRow, Recovered, Schema, Select, Store, StoreError, Value, limits};
 use nightdesk_units::Timestamp;
-use sqlx::Connection;
+use sqlx::{Connection, Sqlite};
 use tokio::sync::{Mutex, OwnedMappedMutexGuard, OwnedMutexGuard, mpsc, oneshot};
 
 use crate::chunk::Statements;
 use crate::dialect::SQLITE;
 use crate::open::{Opener, Options};
-use crate::reader::Reader;
+use crate::reader;
 use crate::schema;
 use crate::writer::{Job, Writer};
 
 /// Commits that may wait for the writer. A service asks for one at a time.
 const WAITING_MAX: usize = 16;
 
+type Reader = reader::Reader<Sqlite>;
 type Reading = OwnedMappedMutexGuard<Option<Reader>, Reader>;
 
 /// A service's store in an SQLite file. Must be opened inside a tokio runtime.
@@ -43,7 +44,7 @@ impl SqliteStore {
         let opener = Opener::new(&folder.join(format!("{}.sqlite", schema.service)), options);
         opener.check()?;
         let mut connection = opener.writer().await?;
-        schema::prepare(&mut connection, &SQLITE, schema, &opener.place).await?;
+        schema::prepare::<Sqlite>(&mut connection, schema, &opener.place).await?;
         let reader = Reader { connection: opener.reader().await?, place: opener.place.clone() };
         let (jobs, waiting) = mpsc::channel(WAITING_MAX);
         let place = opener.place.clone();
@@ -64,9 +65,9 @@ impl SqliteStore {
         opener.check()?;
         let mut connection = opener.reader().await?;
         let begun = sqlx::raw_sql("BEGIN").execute(&mut connection).await;
-        begun.map_err(|error| crate::error::store_error(&opener.place, &error))?;
+        begun.map_err(|error| crate::error::sqlite_error(&opener.place, &error))?;
         // The first read inside it settles what the transaction sees.
-        schema::check_only(&mut connection, &SQLITE, schema, &opener.place).await?;
+        schema::check_only::<Sqlite>(&mut connection, schema, &opener.place).await?;
         let reader = Reader { connection, place: opener.place.clone() };
         Ok(Self { place: opener.place, jobs: None, reader: Arc::new(Mutex::new(Some(reader))) })
     }

@@ -21,9 +21,9 @@ pub(crate) fn create_table(dialect: &Dialect, table: &Table) -> String {
     let mut sql = format!("CREATE TABLE IF NOT EXISTS {} (", quoted(table.name));
     for Column { name, kind } in table.columns {
         let (kind, null) = match kind {
-            Kind::Text => ("TEXT", " NOT NULL"),
+            Kind::Text => (dialect.text, " NOT NULL"),
             Kind::Int => (dialect.integer, " NOT NULL"),
-            Kind::OptText => ("TEXT", ""),
+            Kind::OptText => (dialect.text, ""),
             Kind::OptInt => (dialect.integer, ""),
         };
         let _ = write!(sql, "{} {kind}{null}, ", quoted(name));

@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Connection};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::chunk::{Chunk, Statements};
-use crate::error::store_error;
+use crate::error::sqlite_error;
 use crate::open::Opener;
 
 /// What the task is asked to do.
@@ -64,7 +64,7 @@ impl Writer {
                 if end_transaction(&mut connection).await {
                     self.connection = Some(connection);
                 }
-                Err(store_error(&self.opener.place, &error))
+                Err(sqlite_error(&self.opener.place, &error))
             }
         }
     }

@@ -1,13 +1,16 @@
-//! Secrets, the emergency journal, and the names of what is measured.
+//! Secrets, the emergency journal, leases, and the names of what is measured.
 
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
 pub mod kpi;
+mod lease;
 
 use std::fmt;
 
 use futures_util::future::BoxFuture;
 use nightdesk_units::Timestamp;
+
+pub use lease::{Lease, LeaseAnswer};
 
 /// Why the platform did not do it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -61,7 +61,7 @@ pub struct Snapshot {
 }
 
 /// Everything one turn writes.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Batch {
     /// Facts.
     pub journal: Vec<JournalRow>,

@@ -17,11 +17,12 @@ pub trait Harness: Send + Sync {
     fn open<'a>(&'a self, schema: &'static Schema) -> BoxFuture<'a, Result<Arc<dyn Store>, StoreError>>;
 }
 
-/// Makes one `#[test]` of each case of the suite. `$check` is called with the case and gives it a fresh harness and an executor.
+/// Hands the names of all cases to another macro, after whatever it is to be given first.
+#[doc(hidden)]
 #[macro_export]
-macro_rules! contract_tests {
-    ($check:path) => {
-        $crate::contract_tests!($check:
+macro_rules! contract_names {
+    ([$($with:tt)*] $($first:tt)*) => {
+        $($with)*! { $($first)*
             a_new_store_is_empty, an_empty_batch_changes_nothing, a_commit_is_there_after_reopening,
             a_version_is_written_once, a_message_is_written_once, a_refused_batch_leaves_nothing_behind,
             the_journal_reads_in_order_and_in_pages, streams_are_apart,
@@ -32,7 +33,15 @@ macro_rules! contract_tests {
             numbers_at_their_limits_survive, numbers_beyond_the_limit_are_refused, any_text_survives,
             selection_by_equality_and_by_keys, pages_join_into_the_whole, pages_go_through_rows_without_a_value,
             an_unknown_column_is_refused, big_batches_commit_whole, readers_see_whole_commits
-        );
+        }
+    };
+}
+
+/// Makes one `#[test]` of each case of the suite. `$check` is called with the case and gives it a fresh harness and an executor.
+#[macro_export]
+macro_rules! contract_tests {
+    ($check:path) => {
+        $crate::contract_names!([$crate::contract_tests] $check:);
     };
     ($check:path: $($case:ident),+) => {
         $(#[test]
@@ -40,6 +49,21 @@ macro_rules! contract_tests {
             $check(|harness| Box::pin($crate::contract::$case(harness)));
         })+
     };
+}
+
+/// A case of the suite.
+pub type Case = for<'a> fn(&'a dyn Harness) -> BoxFuture<'a, ()>;
+
+macro_rules! list {
+    ($($case:ident),+) => {
+        vec![$((stringify!($case), |harness| Box::pin($case(harness)))),+]
+    };
+}
+
+/// All cases by name, for adapters whose harness is too costly to be made in a process for each.
+#[must_use]
+pub fn cases() -> Vec<(&'static str, Case)> {
+    crate::contract_names!([list])
 }
 
 /// A projection of every kind of column.

@@ -1,0 +1,201 @@
+//! PostgreSQL of one's own.
+
+use std::fs;
+use std::io::Read;
+use std::net::{Ipv4Addr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::process::{Process, ServerError, User, free_port, trying};
+
+/// Where Debian keeps the versions.
+const VERSIONS: &str = "/usr/lib/postgresql";
+/// The oldest that we run on.
+const OLDEST: u32 = 15;
+const REMEDY: &str = "apt-get install --no-install-recommends postgresql";
+/// How long a start may take, with recovery after a kill.
+const START: Duration = Duration::from_secs(60);
+/// How long a stop may take.
+const STOP: Duration = Duration::from_secs(10);
+/// The user and the database in it.
+const NAME: &str = "nightdesk";
+
+/// A PostgreSQL server with a database and a superuser, both called `nightdesk`. Ends with its owner; its data stay.
+#[derive(Debug)]
+pub struct Postgres {
+    programs: PathBuf,
+    user: User,
+    dir: PathBuf,
+    port: u16,
+    password: String,
+    /// `None` while it is stopped.
+    process: Option<Process>,
+}
+
+impl Postgres {
+    /// Starts it with its data in `dir`, made if it is not there. The user it runs as must be able to reach `dir`.
+    ///
+    /// # Errors
+    /// When the programs are missing, or it does not start; with its last words.
+    pub fn start(dir: &Path) -> Result<Self, ServerError> {
+        let (programs, user) = (programs()?, User::unprivileged(&["postgres"])?);
+        user.make_dir(dir)?;
+        let password = password(user, &dir.join("password"))?;
+        let mut server = Self { programs, user, dir: dir.to_owned(), port: free_port()?, password, process: None };
+        if !server.data().join("PG_VERSION").is_file() {
+            server.initialise()?;
+        }
+        server.restart()?;
+        Ok(server)
+    }
+
+    /// Where it is, as `postgres://…`. Holds the password.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.url_by(self.port)
+    }
+
+    /// The same by way of another port, as of a proxy.
+    #[must_use]
+    pub fn url_by(&self, port: u16) -> String {
+        format!("postgres://{NAME}:{}@127.0.0.1:{port}/postgres", self.password)
+    }
+
+    /// Its port on the loopback address.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Its process id, while it runs.
+    #[must_use]
+    pub fn id(&self) -> Option<u32> {
+        self.process.as_ref().map(Process::id)
+    }
+
+    /// Starts it again, at the same port.
+    ///
+    /// # Errors
+    /// When it does not start; with its last words.
+    pub fn restart(&mut self) -> Result<(), ServerError> {
+        let mut command = self.user.command(&self.programs.join("postgres"));
+        command.arg("-D").arg(self.data()).args(["-p", &self.port.to_string()]);
+        for setting in ["listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=100"] {
+            command.args(["-c", setting]);
+        }
+        let mut process = Process::start("postgres", command, self.dir.join("postgres.log"))?;
+        let (programs, port) = (self.programs.clone(), self.port.to_string());
+        process.wait_until(START, || {
+            let connects = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok();
+            connects && succeeds(Command::new(programs.join("pg_isready")).args(["-q", "-h", "127.0.0.1", "-p", &port]))
+        })?;
+        self.process = Some(process);
+        Ok(())
+    }
+
+    /// Kills it with all its processes, as kill -9 and a lost machine do.
+    pub fn kill(&mut self) {
+        // Dropping kills.
+        self.process = None;
+    }
+
+    /// Freezes it.
+    pub fn freeze(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    /// Stops it in good order.
+    pub fn stop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            // "Fast": sessions are ended, and everything is written.
+            process.signal(Signal::INT);
+            process.end(STOP);
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Some(process) = &self.process {
+            process.signal_all(signal);
+        }
+    }
+
+    fn data(&self) -> PathBuf {
+        self.dir.join("data")
+    }
+
+    fn initialise(&self) -> Result<(), ServerError> {
+        let secret = self.dir.join("password");
+        let mut command = self.user.command(&self.programs.join("initdb"));
+        command.arg("-D").arg(self.data()).args(["-U", NAME, "-A", "scram-sha-256", "-E", "UTF8"]);
+        command.args(["--no-locale", "--pwfile"]).arg(&secret);
+        let output = command.output().map_err(trying("start initdb"))?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let what = format!("make a database in {} (its user must be able to reach it)", self.dir.display());
+        Err(ServerError::Failed { what, detail: said })
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        self.thaw();
+        self.stop();
+    }
+}
+
+/// Where the newest version's programs are.
+fn programs() -> Result<PathBuf, ServerError> {
+    let missing = || ServerError::Missing { program: format!("PostgreSQL {OLDEST}"), remedy: REMEDY.to_owned() };
+    let versions = fs::read_dir(VERSIONS).map_err(|_| missing())?;
+    let numbers = versions.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
+    let programs = |version: u32| Path::new(VERSIONS).join(version.to_string()).join("bin");
+    let usable = numbers.filter(|version| *version >= OLDEST && programs(*version).join("postgres").is_file());
+    usable.max().map(programs).ok_or_else(missing)
+}
+
+/// The superuser's password: kept in a file, made at the first start.
+fn password(user: User, file: &Path) -> Result<String, ServerError> {
+    if let Ok(password) = fs::read_to_string(file) {
+        return Ok(password);
+    }
+    let mut bytes = [0_u8; 16];
+    let random = fs::File::open("/dev/urandom").and_then(|mut random| random.read_exact(&mut bytes));
+    random.map_err(trying("read /dev/urandom"))?;
+    let password: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    user.write_secret(file, &password)?;
+    Ok(password)
+}
+
+fn succeeds(command: &mut Command) -> bool {
+    command.status().is_ok_and(|status| status.success())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_starts_survives_a_kill_and_keeps_its_password() {
+        let dir = std::env::temp_dir().join(format!("nightdesk-private-postgres-{}", std::process::id()));
+        let mut server = Postgres::start(&dir).unwrap();
+        let url = server.url();
+        server.kill();
+        assert!(TcpStream::connect((Ipv4Addr::LOCALHOST, server.port())).is_err());
+        server.restart().unwrap();
+        drop(server);
+        let again = Postgres::start(&dir).unwrap();
+        assert_eq!(url.split('@').next(), again.url().split('@').next());
+        drop(again);
+        fs::remove_dir_all(&dir).unwrap();
+    }
+}
