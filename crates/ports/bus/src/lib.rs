@@ -4,10 +4,16 @@
 //! it has *committed*. Market data travels apart from them: quotes and books newest-first, trades and candles in order
 //! with visible gaps, and none of it is ever stored.
 
+#[cfg(feature = "contract")]
+pub mod contract;
+mod mailbox;
+
 use futures_util::future::BoxFuture;
 use nightdesk_market::MarketEvent;
 use nightdesk_units::Symbol;
 use nightdesk_wire::{Envelope, Queue};
+
+pub use mailbox::Mailbox;
 
 /// Why the bus did not take a message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -87,10 +93,11 @@ pub trait Bus: Send + Sync {
     /// between, the receiver has acknowledged it.
     fn publish(&self, envelope: Envelope) -> BoxFuture<'static, Result<(), BusError>>;
 
-    /// Becomes the reader of `queue`, which is declared if it is new.
+    /// Becomes the reader of `queue`, which is declared if it is new. A reader in another process is no error: a bus
+    /// between processes hands the queue's messages to one of its readers, and the others stand by.
     ///
     /// # Errors
-    /// `Closed`, or `Unavailable` when the queue has a reader already.
+    /// `Closed`, or `Unavailable` when this process reads the queue already.
     fn consume(&self, queue: Queue) -> Result<Box<dyn Consumer>, BusError>;
 
     /// Sends market data to whoever wants it. Never waits.
