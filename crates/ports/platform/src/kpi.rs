@@ -253,6 +253,18 @@ pub const CAPITAL_RETURN: Kpi = Kpi::gauge_of(
 /// Errors by service and kind.
 pub const ERRORS: Kpi =
     Kpi::counter_of("nightdesk_errors_total", &["service", "kind"], "Errors a service handled or reported, by kind.");
+/// Messages put among the dead letters.
+pub const BUS_DEAD_LETTERS: Kpi = Kpi::counter_of(
+    "nightdesk_bus_dead_letters_total",
+    &["queue", "reason"],
+    "Messages this process put among the dead letters, by reason (unreadable, newer_schema, misplaced).",
+);
+/// Messages among the dead letters.
+pub const BUS_DEAD_LETTERS_WAITING: Kpi = Kpi::gauge_of(
+    "nightdesk_bus_dead_letters_waiting",
+    &["queue"],
+    "Messages that lie among the dead letters of a queue, whoever put them there; above 0, somebody must look.",
+);
 /// Errors a second by service, over the last minute.
 pub const ERROR_RATE: Kpi = Kpi::gauge_of(
     "nightdesk_service_errors_per_second",
@@ -296,6 +308,8 @@ pub const ALL: &[Kpi] = &[
     CAPITAL_RISK_BUDGET_USAGE,
     CAPITAL_RETURN,
     ERRORS,
+    BUS_DEAD_LETTERS,
+    BUS_DEAD_LETTERS_WAITING,
     ERROR_RATE,
     SERVICE_UP,
 ];
