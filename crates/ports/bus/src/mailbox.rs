@@ -59,3 +59,47 @@ impl<T> Mailbox<T> {
         Some(first)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use nightdesk_market::{Quote, Trade};
+    use nightdesk_units::{Lots, Ticks, Timestamp};
+
+    use super::*;
+
+    fn quote(bid: i64) -> MarketEvent {
+        let (symbol, bid_qty, ask_qty) = ("BTCUSDT".parse().unwrap(), Lots(1), Lots(1));
+        MarketEvent::Quote(Quote {
+            symbol,
+            update_id: 0,
+            bid: Ticks(bid),
+            bid_qty,
+            ask: Ticks(9),
+            ask_qty,
+            at: Timestamp(0),
+        })
+    }
+
+    fn trade(id: u64) -> MarketEvent {
+        let (symbol, at) = ("BTCUSDT".parse().unwrap(), Timestamp(0));
+        MarketEvent::Trade(Trade { symbol, id, price: Ticks(1), qty: Lots(1), buyer_is_maker: false, at })
+    }
+
+    fn take(mailbox: &mut Mailbox) -> Option<MarketEvent> {
+        mailbox.take().map(|(event, ())| event)
+    }
+
+    #[test]
+    fn a_full_mailbox_drops_the_oldest_and_still_knows_where_its_quote_is() {
+        let mut mailbox = Mailbox::default();
+        mailbox.push(trade(0), || ());
+        mailbox.push(quote(1), || ());
+        (1..CAPACITY as u64).for_each(|id| mailbox.push(trade(id), || ()));
+        mailbox.push(quote(2), || ());
+        assert_eq!((take(&mut mailbox), take(&mut mailbox)), (Some(quote(2)), Some(trade(1))));
+        mailbox.push(quote(3), || ());
+        mailbox.push(quote(4), || ());
+        let rest: Vec<_> = std::iter::from_fn(|| take(&mut mailbox)).collect();
+        assert_eq!((rest.len(), rest.last()), (CAPACITY - 1, Some(&quote(4))));
+    }
+}
