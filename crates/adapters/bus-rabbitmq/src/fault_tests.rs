@@ -101,7 +101,8 @@ impl Reading {
     async fn read(&mut self, consumer: &mut Box<dyn Consumer>, count: u64) {
         while (self.known.len() as u64) < count {
             let next = tokio::time::timeout(seconds(15.0), consumer.next()).await;
-            let delivery = next.unwrap_or_else(|_| panic!("{} of {count} arrived", self.known.len())).unwrap();
+            let missing = || (1..=count).filter(|seq| !self.known.contains(seq)).collect::<Vec<_>>();
+            let delivery = next.unwrap_or_else(|_| panic!("of {count} these did not arrive: {:?}", missing())).unwrap();
             consumer.ack(delivery.tag);
             if self.known.insert(number(&delivery)) {
                 self.order.push(number(&delivery));
@@ -167,6 +168,9 @@ async fn a_killed_broker_loses_nothing_confirmed(house: &House, round: u64, limi
     config.confirm_limit = seconds(limit);
     let bus = RabbitBus::start(config).unwrap();
     let mut consumer = bus.consume(queue.clone()).unwrap();
+    eventually("the bus is up", || bus.status() == BusState::Up).await;
+    // A queue that RabbitMQ has known for less than two seconds can be forgotten by a kill, with all that lies in it.
+    tokio::time::sleep(seconds(3.0)).await;
     let mut idle = house.bus("idle").consume(Queue::named(format!("idle.{round}"))).unwrap();
     let sender = Sender::start(&bus, &queue);
     let mut reading = Reading::default();
