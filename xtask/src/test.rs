@@ -16,6 +16,7 @@ use crate::{dispatch, tools};
 /// When a test failed, or a server that the tests start is missing and cannot be installed here.
 pub(crate) fn run(workspace: &Workspace, seeds: u32) -> Result<()> {
     // A test against a server that is not there would fail late and with less to say.
+    tools::ensure(&tools::POSTGRES, workspace)?;
     tools::ensure(&tools::RABBITMQ, workspace)?;
     let mut tally = Tally::default();
     for (mut command, show) in runners(workspace) {

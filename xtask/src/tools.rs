@@ -51,6 +51,12 @@ pub(crate) const RABBITMQ: Tool = Tool {
     probe: &["test", "-x", "/usr/lib/rabbitmq/bin/rabbitmq-server"],
     ways: &[Way::Service("rabbitmq-server")],
 };
+/// The tests start private servers of it.
+pub(crate) const POSTGRES: Tool = Tool {
+    name: "postgresql",
+    probe: &["sh", "-c", "ls /usr/lib/postgresql/*/bin/postgres"],
+    ways: &[Way::Service("postgresql")],
+};
 /// Not a tool of ours, but the way to some of them.
 pub(crate) const PYTHON: Tool = Tool {
     name: "python3 with venv",
@@ -62,8 +68,15 @@ pub(crate) const OPENSSL: Tool =
     Tool { name: "openssl", probe: &["openssl", "version"], ways: &[Way::Apt(&["openssl"])] };
 
 /// Every tool, with whether the commands can do without it.
-const TABLE: &[(&Tool, bool)] =
-    &[(&GIT, false), (&RUSTFMT, false), (&CLIPPY, false), (&NEXTEST, true), (&DENY, false), (&RABBITMQ, false)];
+const TABLE: &[(&Tool, bool)] = &[
+    (&GIT, false),
+    (&RUSTFMT, false),
+    (&CLIPPY, false),
+    (&NEXTEST, true),
+    (&DENY, false),
+    (&POSTGRES, false),
+    (&RABBITMQ, false),
+];
 
 /// Finds or installs each tool and prints where it is.
 ///
