@@ -28,7 +28,6 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Section> {
     section.note("files", corpus.len());
     section.note("windows", corpus.iter().map(|series| series.windows.len()).sum::<usize>());
     section.note("others on these files", "ARTime 78.8, CAD OSE 75.0, HTM 72.5, RCF 50.4");
-    section.note("state bytes a series", size_of::<Detector>());
     let acausal = nab::acausal(&corpus, Config::default()).map_err(anyhow::Error::msg)?;
     ensure!(acausal.is_empty(), "readings change when later rows are cut off: {}", acausal.join(", "));
     section.note("causality", "checked on every file: cutting the end changes no reading before it");
