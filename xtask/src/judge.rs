@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn every_judge_has_its_script() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("judge");
+        let folder = Path::new("judge");
         assert!(JUDGES.iter().all(|judge| folder.join(judge.script).exists()));
     }
 }

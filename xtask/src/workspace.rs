@@ -37,15 +37,14 @@ pub(crate) struct Dependency {
 }
 
 impl Workspace {
-    /// Asks cargo.
+    /// Asks cargo about the workspace that the current folder belongs to: a binary shared through one target folder may
+    /// have been built in another clone.
     ///
     /// # Errors
     /// When cargo cannot read the workspace; its own message is on stderr.
     pub(crate) fn load() -> Result<Self> {
-        let root =
-            Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask lies at the top of the file system")?;
         let mut command = exec::cargo();
-        command.current_dir(root).args(["metadata", "--no-deps", "--format-version", "1"]);
+        command.args(["metadata", "--no-deps", "--format-version", "1"]);
         let output = command.stdin(std::process::Stdio::null()).stderr(std::process::Stdio::inherit()).output()?;
         anyhow::ensure!(output.status.success(), "cargo metadata failed");
         Self::parse(&String::from_utf8_lossy(&output.stdout))

@@ -64,7 +64,7 @@ pub(crate) fn kills(_: &Settings) -> anyhow::Result<Section> {
 
 fn cargo(args: &[&str]) -> Command {
     let mut command = process::cargo();
-    command.args(args).current_dir(process::root()).stdin(Stdio::null());
+    command.args(args).stdin(Stdio::null());
     command
 }
 

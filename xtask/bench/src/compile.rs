@@ -17,7 +17,6 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Section> {
     let mut section = Section::new("clean build");
     let tree = process::cargo()
         .args(["tree", "--package", "nightdesk", "--edges", "normal,build", "--prefix", "none", "--format", "{p}"])
-        .current_dir(process::root())
         .stdin(Stdio::null())
         .output()?;
     ensure!(tree.status.success(), "cargo tree: {}", String::from_utf8_lossy(&tree.stderr));
@@ -35,7 +34,6 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Section> {
     let (started, cpu) = (Instant::now(), load::children_time());
     let status = process::cargo()
         .args(["build", "--quiet", "--release", "--package", "nightdesk"])
-        .current_dir(process::root())
         .env("CARGO_TARGET_DIR", &dir)
         .env("CARGO_INCREMENTAL", "0")
         .stdin(Stdio::null())

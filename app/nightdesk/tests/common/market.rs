@@ -107,13 +107,13 @@ fn binary() -> &'static Path {
     PATH.get_or_init(|| {
         let ours = Path::new(env!("CARGO_BIN_EXE_nightdesk"));
         let path = ours.with_file_name(format!("exchange-simulator{}", std::env::consts::EXE_SUFFIX));
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let root = Path::new("../..");
         let built = std::fs::metadata(&path).and_then(|file| file.modified()).ok();
         let sources =
             ["app/exchange-simulator/src", "crates/services/exchange-simulator/src", "crates/domain/matching/src"];
         if built.is_none_or(|built| sources.iter().any(|source| newest(&root.join(source)) > built)) {
             let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-            cargo.args(["build", "--quiet", "--package", "exchange-simulator"]).current_dir(&root);
+            cargo.args(["build", "--quiet", "--package", "exchange-simulator"]).current_dir(root);
             if ours.parent().and_then(Path::file_name).is_some_and(|profile| profile == "release") {
                 cargo.arg("--release");
             }

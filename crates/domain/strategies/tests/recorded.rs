@@ -43,7 +43,7 @@ fn instrument() -> Instrument {
 
 /// The recorded candles as (open, high, low, close), one a minute; `None` where the data is absent.
 fn candles() -> Option<Vec<[Ticks; 4]>> {
-    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../../shared/data");
+    let beside = "../../../../shared/data";
     let folder = std::env::var_os("NIGHTDESK_DATA").map_or_else(|| PathBuf::from(beside), PathBuf::from);
     let path = ["market/BTCUSDT_1m.csv.gz", "BTCUSDT_1m.csv.gz"].map(|name| folder.join(name)).into_iter();
     let Some(file) = path.filter_map(|path| std::fs::File::open(path).ok()).next() else {
