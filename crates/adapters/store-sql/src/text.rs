@@ -29,7 +29,8 @@ pub(crate) fn create_table(dialect: &Dialect, table: &Table) -> String {
         let _ = write!(sql, "{} {kind}{null}, ", quoted(name));
     }
     let key = names(table.columns.iter().take(table.key).map(|column| column.name));
-    let _ = writeln!(sql, "PRIMARY KEY ({key})) {};", dialect.by_key);
+    // In the order of insertion: keys are hashes, and in their order every row that changes would be on a page of its own.
+    let _ = writeln!(sql, "PRIMARY KEY ({key})) {};", dialect.heap);
     for index in table.indexes {
         let name = quoted(&format!("{}_{index}", table.name));
         let _ = writeln!(sql, "CREATE INDEX IF NOT EXISTS {name} ON {} ({});", quoted(table.name), quoted(index));
@@ -100,11 +101,11 @@ mod tests {
     #[test]
     fn a_table_is_made_from_its_description() {
         let expected = expect![[r#"
-            CREATE TABLE IF NOT EXISTS "orders" ("id" TEXT NOT NULL, "status" TEXT NOT NULL, "updated_at" INTEGER NOT NULL, "note" TEXT, "done_at" INTEGER, PRIMARY KEY ("id")) STRICT, WITHOUT ROWID;
+            CREATE TABLE IF NOT EXISTS "orders" ("id" TEXT NOT NULL, "status" TEXT NOT NULL, "updated_at" INTEGER NOT NULL, "note" TEXT, "done_at" INTEGER, PRIMARY KEY ("id")) STRICT;
             CREATE INDEX IF NOT EXISTS "orders_status" ON "orders" ("status");
             CREATE INDEX IF NOT EXISTS "orders_updated_at" ON "orders" ("updated_at");
             CREATE INDEX IF NOT EXISTS "orders_done_at" ON "orders" ("done_at");
-            CREATE TABLE IF NOT EXISTS "balances" ("account" TEXT NOT NULL, "asset" TEXT NOT NULL, "free" TEXT NOT NULL, PRIMARY KEY ("account", "asset")) STRICT, WITHOUT ROWID;
+            CREATE TABLE IF NOT EXISTS "balances" ("account" TEXT NOT NULL, "asset" TEXT NOT NULL, "free" TEXT NOT NULL, PRIMARY KEY ("account", "asset")) STRICT;
         "#]];
         expected.assert_eq(&(create_table(&SQLITE, &ORDERS) + &create_table(&SQLITE, &BALANCES)));
     }

@@ -78,7 +78,7 @@ impl Config {
             answer_timeout: Micros::from_secs(1),
             reconcile_every: Micros::from_secs(60),
             max_intent_age: Micros::from_secs(10),
-            remembered: 10_000,
+            remembered: 1_000,
         }
     }
 

@@ -38,7 +38,7 @@ impl Config {
             recv_window: Micros::from_secs(2),
             clock_margin: Micros::from_millis(100),
             max_age: Micros::from_secs(15),
-            remembered: 16_384,
+            remembered: 1_000,
         }
     }
 }
