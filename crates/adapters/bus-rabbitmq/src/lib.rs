@@ -13,8 +13,6 @@ mod config;
 mod depths;
 mod inlet;
 mod link;
-#[cfg(any(test, feature = "local-broker"))]
-pub mod local_broker;
 mod market;
 mod pending;
 mod publisher;

@@ -1,7 +1,6 @@
 //! PostgreSQL of one's own.
 
 use std::fs;
-use std::io::Read;
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,7 +8,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::process::{Process, ServerError, User, free_port, trying};
+use crate::process::{Process, ServerError, User, free_ports, password, trying};
 
 /// Where Debian keeps the versions.
 const VERSIONS: &str = "/usr/lib/postgresql";
@@ -20,6 +19,9 @@ const REMEDY: &str = "apt-get install --no-install-recommends postgresql";
 const START: Duration = Duration::from_secs(60);
 /// How long a stop may take.
 const STOP: Duration = Duration::from_secs(10);
+/// How often a start is tried while an earlier server's processes are still ending, and the pause between.
+const TRIES: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(250);
 /// The user and the database in it.
 const NAME: &str = "nightdesk";
 
@@ -44,7 +46,8 @@ impl Postgres {
         let (programs, user) = (programs()?, User::unprivileged(&["postgres"])?);
         user.make_dir(dir)?;
         let password = password(user, &dir.join("password"))?;
-        let mut server = Self { programs, user, dir: dir.to_owned(), port: free_port()?, password, process: None };
+        let [port] = free_ports()?;
+        let mut server = Self { programs, user, dir: dir.to_owned(), port, password, process: None };
         if !server.data().join("PG_VERSION").is_file() {
             server.initialise()?;
         }
@@ -81,7 +84,21 @@ impl Postgres {
     /// # Errors
     /// When it does not start; with its last words.
     pub fn restart(&mut self) -> Result<(), ServerError> {
-        let mut command = self.user.command(&self.programs.join("postgres"));
+        let mut tried = 1;
+        loop {
+            match self.start_once() {
+                // Processes of a server that was killed with its owner may still hold its memory.
+                Err(ServerError::Failed { detail, .. }) if detail.contains("still in use") && tried < TRIES => {
+                    std::thread::sleep(PAUSE);
+                    tried += 1;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    fn start_once(&mut self) -> Result<(), ServerError> {
+        let mut command = self.user.bound(&self.programs.join("postgres"));
         command.arg("-D").arg(self.data()).args(["-p", &self.port.to_string()]);
         for setting in ["listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=100"] {
             command.args(["-c", setting]);
@@ -161,19 +178,6 @@ fn programs() -> Result<PathBuf, ServerError> {
     let programs = |version: u32| Path::new(VERSIONS).join(version.to_string()).join("bin");
     let usable = numbers.filter(|version| *version >= OLDEST && programs(*version).join("postgres").is_file());
     usable.max().map(programs).ok_or_else(missing)
-}
-
-/// The superuser's password: kept in a file, made at the first start.
-fn password(user: User, file: &Path) -> Result<String, ServerError> {
-    if let Ok(password) = fs::read_to_string(file) {
-        return Ok(password);
-    }
-    let mut bytes = [0_u8; 16];
-    let random = fs::File::open("/dev/urandom").and_then(|mut random| random.read_exact(&mut bytes));
-    random.map_err(trying("read /dev/urandom"))?;
-    let password: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    user.write_secret(file, &password)?;
-    Ok(password)
 }
 
 fn succeeds(command: &mut Command) -> bool {
