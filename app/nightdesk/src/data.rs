@@ -10,8 +10,8 @@ use nightdesk_host::Failure;
 use nightdesk_store::{Schema, Store};
 use nightdesk_store_sql::{Options, SqliteStore};
 
-use crate::config::Config;
-use crate::failure;
+use nightdesk_process::Config;
+use nightdesk_process::failure;
 
 /// Where everything is kept when nobody says otherwise.
 pub(crate) fn data_dir(named: Option<&Path>) -> anyhow::Result<PathBuf> {

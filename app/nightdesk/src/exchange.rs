@@ -1,18 +1,16 @@
 //! The exchange that `up` trades on: one within this process, or one somewhere else.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use anyhow::Context;
 use nightdesk_env::Entropy;
-use nightdesk_exchange_binance::{ApiKey, Binance, BinanceEvents, Config as BinanceConfig, Endpoints, Streams};
 use nightdesk_exchange_simulator::{Balance, Config as SimulatorConfig, ExchangeSimulator, KeySpec, MarketSource};
 use nightdesk_host::{Failure, Status};
 use nightdesk_platform::{PlatformError, Secret, Secrets};
 use nightdesk_platform_local::SecretsFile;
 
 use crate::cli::{Speed, UpArgs};
-use crate::config::{Config, ExchangeKind};
+use nightdesk_process::{Config, ExchangeKind};
 
 /// The API key of the configuration's exchange as text `ID:SECRET`; the embedded simulator's is made on first use.
 pub(crate) async fn api_key(config: &Config, secrets: &SecretsFile, entropy: &dyn Entropy) -> Result<Secret, Failure> {
@@ -33,12 +31,6 @@ pub(crate) async fn api_key(config: &Config, secrets: &SecretsFile, entropy: &dy
         }
         Err(error) => Err(Failure::from(format!("the exchange's API key: {error}"))),
     }
-}
-
-fn split(secret: &Secret) -> anyhow::Result<(String, String)> {
-    let text = secret.expose_str().context("the API key is no text")?;
-    let (id, secret) = text.split_once(':').context("the API key must be written as ID:SECRET (or ID:PEM)")?;
-    Ok((id.to_owned(), secret.to_owned()))
 }
 
 /// Starts the embedded simulator, which keeps its state in `DATA_DIR/exchange`.
@@ -73,19 +65,4 @@ pub(crate) fn balances(config: &Config) -> anyhow::Result<Vec<(nightdesk_units::
     let parsed = config.exchange.balances.iter().map(|text| text.parse::<Balance>());
     let parsed = parsed.map(|balance| balance.map(|balance| (balance.asset, balance.amount)));
     Ok(parsed.collect::<Result<_, _>>()?)
-}
-
-/// Connects to an exchange by its protocol.
-pub(crate) fn connect(
-    config: &Config,
-    endpoints: Endpoints,
-    key: &Secret,
-) -> anyhow::Result<(Arc<Binance>, BinanceEvents)> {
-    let (id, secret) = split(key)?;
-    let key = ApiKey::from_secret(&id, &secret)?;
-    let mut binance = BinanceConfig::new(endpoints, config.symbols()?);
-    binance.requests_per_second = config.exchange.requests_per_second;
-    // The services decide on quotes and trades; the book is asked for where it is needed.
-    binance.streams = Streams { quotes: true, trades: true, depth: false, candles: Vec::new() };
-    Ok(Binance::connect(binance, key)?)
 }

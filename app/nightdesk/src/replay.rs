@@ -22,9 +22,9 @@ use nightdesk_platform_local::{DataDir, EmergencyFile};
 use nightdesk_units::{Micros, Symbol, Timestamp};
 
 use crate::cli::UpArgs;
-use crate::config::Config;
 use crate::summary::Summary;
-use crate::{data, exchange, failure, up};
+use crate::{data, exchange, up};
+use nightdesk_process::{Config, failure};
 
 /// The only account of a replay.
 const ACCOUNT: AccountId = AccountId(1);

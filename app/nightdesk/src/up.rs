@@ -7,25 +7,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use futures_util::future::{BoxFuture, TryFutureExt};
+use futures_util::future::BoxFuture;
 use nightdesk_assembly::{Apis, Desk, Stores, Trading, World};
 use nightdesk_bus::Bus;
 use nightdesk_bus_local::LocalBus;
 use nightdesk_core_engine::{Event, Reply, Request};
 use nightdesk_env::{Env, NoActivity};
-use nightdesk_host::http::{Heartbeat, Server, ServerOptions, State};
+use nightdesk_host::http::{Server, ServerOptions};
 use nightdesk_host::{Failure, Host, RunFile, Status};
 use nightdesk_platform::{EmergencyJournal, Secret, kpi};
 use nightdesk_platform_local::{DataDir, EmergencyFile, OsEntropy, SecretsFile, SystemClock};
-use nightdesk_shell::{ShellError, Stopper, StorageState};
+use nightdesk_process::{Config, failure, readiness, shells};
+use nightdesk_shell::{ShellError, Stopper};
 
 use crate::cli::UpArgs;
-use crate::config::Config;
 use crate::summary::Summary;
-use crate::{api, client, data, exchange, failure, readiness, replay};
-
-/// How old a service's last turn may be before the process counts as stuck.
-const HEARTBEAT: Duration = Duration::from_secs(10);
+use crate::{api, client, data, exchange, replay};
 
 /// Wires everything and lets it run.
 pub(crate) async fn run(host: Host, args: UpArgs) -> Result<(), Failure> {
@@ -62,7 +59,7 @@ pub(crate) async fn run(host: Host, args: UpArgs) -> Result<(), Failure> {
     let trading = config.trading()?;
     let stores = data::open_stores(&dir, &trading).await?;
     let emergency: Arc<dyn EmergencyJournal> = Arc::new(EmergencyFile::open(&dir.join("emergency.journal"))?);
-    let (binance, events) = exchange::connect(&config, endpoints, &key)?;
+    let (binance, events) = nightdesk_process::exchange::connect(&config, endpoints, &key)?;
     let bus = LocalBus::new(Arc::clone(&env.activity));
     let world = World {
         env: env.clone(),
@@ -85,7 +82,7 @@ pub(crate) async fn run(host: Host, args: UpArgs) -> Result<(), Failure> {
         settle.settle(&asked, true).await;
         Ok::<(), Failure>(())
     });
-    readiness::watch(&host, &apis, config.symbols()?);
+    readiness::watch(&host, apis.core.clone(), config.symbols()?);
     hand_over(&apis, &*emergency, &dir, &env).await?;
     serve(&host, &args, front, &dir, &apis, &stores, &env)?;
     if let Some(limit) = args.run_for {
@@ -185,38 +182,8 @@ type Running = ((String, BoxFuture<'static, Result<(), ShellError>>), Stopper);
 fn register_shells(host: &Host, shells: Vec<Running>, statuses: &BTreeMap<String, Arc<nightdesk_shell::Status>>) {
     for ((name, shell), stopper) in shells {
         if let Some(status) = statuses.get(&name) {
-            let asked = Arc::clone(status);
-            host.health().check(format!("{name} store"), move || match asked.storage() {
-                StorageState::Works => State::Up,
-                StorageState::Starting => State::Down("starting".to_owned()),
-                StorageState::Failed => State::Down("the store takes no writes: no new risk".to_owned()),
-            });
-            watch_heartbeat(host, &name, Arc::clone(status));
+            shells::register(host, &name, shell, Arc::clone(status), stopper);
         }
-        host.register(name, shell.map_err(failure::of_shell), move || async move {
-            stopper.stop();
-            Ok::<(), Failure>(())
-        });
-    }
-}
-
-/// Beats for a service while its loop turns or has nothing to do: a shell that hangs in a commit or a decision stops it.
-fn watch_heartbeat(host: &Host, name: &str, status: Arc<nightdesk_shell::Status>) {
-    let heart = host.health().heartbeat(name.to_owned(), HEARTBEAT);
-    host.job(format!("{name} heartbeat"), beat(heart, status));
-}
-
-async fn beat(heart: Heartbeat, status: Arc<nightdesk_shell::Status>) -> Result<(), Failure> {
-    let mut ticks = tokio::time::interval(Duration::from_secs(1));
-    let mut before = (0, 0);
-    loop {
-        ticks.tick().await;
-        let now = status.progress();
-        // At rest, or further than a second ago.
-        if now.0 == now.1 || now != before {
-            heart.beat();
-        }
-        before = now;
     }
 }
 

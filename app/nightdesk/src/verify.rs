@@ -17,8 +17,8 @@ use serde::Serialize;
 
 use self::truth::{Truth, truth};
 use crate::cli::VerifyArgs;
-use crate::config::ExchangeKind;
 use crate::data;
+use nightdesk_process::ExchangeKind;
 
 /// Rows read at once.
 const PAGE: usize = 10_000;
