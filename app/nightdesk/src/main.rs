@@ -4,6 +4,7 @@ mod api;
 mod backtest;
 mod cli;
 mod client;
+mod cluster;
 mod data;
 mod exchange;
 mod insight;

@@ -13,6 +13,7 @@ mod config;
 mod depths;
 mod inlet;
 mod link;
+mod management;
 mod market;
 mod pending;
 mod publisher;
@@ -31,6 +32,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 pub use config::{ConfigError, RabbitConfig};
+pub use management::{Management, ManagementError};
 pub use status::BusState;
 
 use depths::Depths;

@@ -113,6 +113,11 @@ impl Postgres {
         Ok(())
     }
 
+    /// Whether it has ended without being asked to.
+    pub fn has_ended(&mut self) -> bool {
+        self.process.as_mut().is_some_and(Process::has_ended)
+    }
+
     /// Kills it with all its processes, as kill -9 and a lost machine do.
     pub fn kill(&mut self) {
         // Dropping kills.

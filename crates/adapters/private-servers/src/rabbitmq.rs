@@ -129,6 +129,11 @@ impl Rabbitmq {
         self.node.as_ref().map(Process::id)
     }
 
+    /// Whether it has ended without being asked to.
+    pub fn has_ended(&mut self) -> bool {
+        self.node.as_mut().is_some_and(Process::has_ended)
+    }
+
     /// Kills it, as a power cut would.
     pub fn kill(&mut self) {
         // Dropping kills.
