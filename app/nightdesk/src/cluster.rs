@@ -23,7 +23,7 @@ use self::servers::Servers;
 use crate::cli::{Speed, UpArgs};
 use crate::{client, data, exchange, up};
 
-pub(crate) use self::servers::{Servers as PrivateServers, is_cluster};
+pub(crate) use self::servers::{Servers as PrivateServers, is_cluster, running_database};
 
 /// How often the processes are looked after.
 const LOOK: Duration = Duration::from_millis(20);

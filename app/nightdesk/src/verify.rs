@@ -5,12 +5,14 @@ mod truth;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use nightdesk_assembly::Trading;
 use nightdesk_core_engine::tables;
 use nightdesk_host::{Failure, Status, output};
 use nightdesk_orders::ClientOrderId;
+use nightdesk_platform_local::{DataDir, DataDirError};
 use nightdesk_store::{JournalRow, Row, Schema, Select, Store, Table, Value};
 use nightdesk_store_sql::{PostgresOptions, PostgresStore, SqliteStore};
 use nightdesk_units::Decimal;
@@ -26,6 +28,10 @@ use nightdesk_process::ExchangeKind;
 const PAGE: usize = 10_000;
 /// The most differences that are listed; all are counted.
 const LISTED: usize = 50;
+
+/// How often a running cluster is looked at until nothing differs.
+const LOOKS: u32 = 10;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(300);
 
 /// What was compared, and what differed.
 #[derive(Debug, Default, Serialize)]
@@ -72,10 +78,18 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<(), Failure> {
     if let Some(record) = args.record.as_deref().filter(|record| !record.is_file()) {
         return Err(Failure::new(Status::Unavailable, format!("there is no record {}", record.display())));
     }
-    let _lock = nightdesk_platform_local::DataDir::open(&dir)
-        .map_err(|error| Failure::new(Status::TryAgain, format!("{error} (stop it first: a running book changes)")))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let report = runtime.block_on(compare(&dir, args.record.as_deref()))?;
+    let record = args.record.as_deref();
+    let report = match (DataDir::open(&dir), cluster::running_database(&dir)) {
+        (Ok(_lock), _) => runtime.block_on(compare(&dir, record))?,
+        (Err(DataDirError::InUse { .. }), Some(url)) => {
+            runtime.block_on(compare_running(&dir, &Books::Postgres(url), record))?
+        }
+        (Err(error), _) => {
+            let text = format!("{error} (stop it first: a running book changes)");
+            return Err(Failure::new(Status::TryAgain, text));
+        }
+    };
     if args.ask.json {
         output::json(&report)?;
     } else {
@@ -136,6 +150,20 @@ async fn compare(dir: &Path, record: Option<&Path>) -> Result<Report, Failure> {
     let report = verify(dir, &Books::Postgres(servers.postgres_url()), record).await;
     servers.stop().await?;
     Ok(report?)
+}
+
+/// Compares a cluster that runs. Each of its databases is read as it was at one moment, but the exchange goes on: as long as
+/// something differs it is looked at again, and what moves all the time cannot be compared.
+async fn compare_running(dir: &Path, books: &Books, record: Option<&Path>) -> Result<Report, Failure> {
+    let mut report = verify(dir, books, record).await?;
+    for _ in 1..LOOKS {
+        if report.differences == 0 {
+            break;
+        }
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+        report = verify(dir, books, record).await?;
+    }
+    Ok(report)
 }
 
 /// Compares all of `books`, kept with `dir`.

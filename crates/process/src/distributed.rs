@@ -33,8 +33,9 @@ pub struct RabbitmqConfig {
     /// The name of the secret that holds its address, `amqp://USER:PASSWORD@HOST:PORT/VHOST`.
     pub secret: String,
     /// The name of the secret that holds the address of its management API, `http://USER:PASSWORD@HOST:PORT`. With it, who
-    /// takes over shuts out its frozen predecessor's readers at once; without it (the secret need not exist), the broker
-    /// does so itself after two to three seconds.
+    /// takes over shuts out its frozen predecessor's readers at once, if these are older than the broker's
+    /// `collect_statistics_interval`; without it (the secret need not exist), the broker does so itself after two to
+    /// three seconds.
     pub management_secret: String,
 }
 

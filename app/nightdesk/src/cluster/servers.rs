@@ -27,6 +27,11 @@ pub(crate) fn is_cluster(dir: &Path) -> bool {
     dir.join(FOLDER).exists()
 }
 
+/// Where the database of a cluster that runs is. Holds its password.
+pub(crate) fn running_database(dir: &Path) -> Option<String> {
+    Postgres::running(&dir.join(FOLDER).join("postgres"))
+}
+
 /// The servers; clones share them. They end with the last one, or when we are killed.
 #[derive(Clone)]
 pub(crate) struct Servers {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::process::{Process, ServerError, User, free_ports, password, trying};
+use crate::process::{Process, ServerError, User, free_ports, is_alive, password, trying};
 
 /// Where Debian keeps the versions.
 const VERSIONS: &str = "/usr/lib/postgresql";
@@ -55,6 +55,18 @@ impl Postgres {
         Ok(server)
     }
 
+    /// Where the server is that somebody else has started with its data in `dir`; `None` where none runs. Holds the
+    /// password.
+    #[must_use]
+    pub fn running(dir: &Path) -> Option<String> {
+        let password = fs::read_to_string(dir.join("password")).ok()?;
+        // Its fourth line is the port.
+        let facts = fs::read_to_string(dir.join("data").join("postmaster.pid")).ok()?;
+        let port: u16 = facts.lines().nth(3)?.trim().parse().ok()?;
+        TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;
+        Some(address(port, &password))
+    }
+
     /// Where it is, as `postgres://…`. Holds the password.
     #[must_use]
     pub fn url(&self) -> String {
@@ -64,7 +76,7 @@ impl Postgres {
     /// The same by way of another port, as of a proxy.
     #[must_use]
     pub fn url_by(&self, port: u16) -> String {
-        format!("postgres://{NAME}:{}@127.0.0.1:{port}/postgres", self.password)
+        address(port, &self.password)
     }
 
     /// Its port on the loopback address.
@@ -87,8 +99,8 @@ impl Postgres {
         let mut tried = 1;
         loop {
             match self.start_once() {
-                // Processes of a server that was killed with its owner may still hold its memory.
-                Err(ServerError::Failed { detail, .. }) if detail.contains("still in use") && tried < TRIES => {
+                // Processes of a server that was killed with its owner may not have ended yet.
+                Err(ServerError::Failed { detail, .. }) if is_passing(&detail) && tried < TRIES => {
                     std::thread::sleep(PAUSE);
                     tried += 1;
                 }
@@ -98,6 +110,7 @@ impl Postgres {
     }
 
     fn start_once(&mut self) -> Result<(), ServerError> {
+        self.forget_dead()?;
         let mut command = self.user.bound(&self.programs.join("postgres"));
         command.arg("-D").arg(self.data()).args(["-p", &self.port.to_string()]);
         for setting in ["listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=100"] {
@@ -116,6 +129,17 @@ impl Postgres {
     /// Whether it has ended without being asked to.
     pub fn has_ended(&mut self) -> bool {
         self.process.as_mut().is_some_and(Process::has_ended)
+    }
+
+    /// Removes the mark of a server that is dead: where nobody has noted its end, PostgreSQL takes it for one that runs.
+    fn forget_dead(&self) -> Result<(), ServerError> {
+        let mark = self.data().join("postmaster.pid");
+        let Ok(text) = fs::read_to_string(&mark) else { return Ok(()) };
+        let Some(id) = text.lines().next().and_then(|line| line.trim().parse().ok()) else { return Ok(()) };
+        if is_alive(id) {
+            return Ok(());
+        }
+        fs::remove_file(&mark).map_err(trying(format!("remove {}", mark.display())))
     }
 
     /// Kills it with all its processes, as kill -9 and a lost machine do.
@@ -185,6 +209,15 @@ fn programs() -> Result<PathBuf, ServerError> {
     usable.max().map(programs).ok_or_else(missing)
 }
 
+/// Whether a start failed for what an earlier server leaves behind for a moment.
+fn is_passing(detail: &str) -> bool {
+    ["still in use", "postmaster.pid\" already exists"].iter().any(|said| detail.contains(said))
+}
+
+fn address(port: u16, password: &str) -> String {
+    format!("postgres://{NAME}:{password}@127.0.0.1:{port}/postgres")
+}
+
 fn succeeds(command: &mut Command) -> bool {
     command.status().is_ok_and(|status| status.success())
 }
@@ -198,7 +231,9 @@ mod tests {
         let dir = std::env::temp_dir().join(format!("nightdesk-private-postgres-{}", std::process::id()));
         let mut server = Postgres::start(&dir).unwrap();
         let url = server.url();
+        assert_eq!(Postgres::running(&dir).as_ref(), Some(&url));
         server.kill();
+        assert_eq!(Postgres::running(&dir), None);
         assert!(TcpStream::connect((Ipv4Addr::LOCALHOST, server.port())).is_err());
         server.restart().unwrap();
         drop(server);

@@ -166,8 +166,12 @@ impl Rabbitmq {
 
     /// Writes what the server reads at its start.
     fn configure(&self) -> Result<(), ServerError> {
+        // Its management knows a connection only when it has counted it: whoever takes over early must find its predecessor.
         let config = format!(
-            "listeners.tcp.1 = 127.0.0.1:{}\nmanagement.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {}\n\
+            "collect_statistics_interval = 1000\nmanagement.sample_retention_policies.global.minute = 1\n\
+             management.sample_retention_policies.basic.minute = 1\n\
+             management.sample_retention_policies.detailed.minute = 1\n\
+             listeners.tcp.1 = 127.0.0.1:{}\nmanagement.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {}\n\
              default_user = nightdesk\ndefault_pass = {}\nvm_memory_high_watermark.absolute = 512MB\n\
              disk_free_limit.absolute = 50MB\nraft.wal_max_size_bytes = 67108864\nlog.console = false\n",
             self.port, self.management, self.password

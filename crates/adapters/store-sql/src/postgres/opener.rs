@@ -96,6 +96,8 @@ impl Opener {
             ("search_path", quoted(&self.options.schema).as_str()),
             // A commit that is answered is on disk, whatever the server's default is.
             ("synchronous_commit", "on"),
+            // That something exists already is no news.
+            ("client_min_messages", "warning"),
             ("lock_timeout", "1500"),
             ("idle_in_transaction_session_timeout", "5000"),
             // A server that has lost us frees what we held.
