@@ -159,7 +159,11 @@ impl ExchangeConnector {
             Message::Command(command) => self.command(turn, command, step),
             Message::Mode(mode) => self.set_mode(turn, mode, step),
             Message::Resolve(resolve) => step.act(Effect::Resolve(resolve)),
-            Message::ReconcileRequest(request) => step.act(Effect::Reconcile(request)),
+            Message::ReconcileRequest(request) => {
+                // Who asks may have started after our last word about the streams, and takes no risk before the next.
+                self.link(Stream::User, None, step);
+                step.act(Effect::Reconcile(request));
+            }
             Message::CandleRequest(request) => step.act(Effect::Candles(request)),
             other => tracing::warn!(?other, "message is not for the connector"),
         }
