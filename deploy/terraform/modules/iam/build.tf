@@ -1,7 +1,7 @@
 # Cloud Build pushes images and opens a shell on our hosts, through IAP and as an OS Login administrator, to run deploy.sh.
 
 resource "google_artifact_registry_repository_iam_member" "build" {
-  for_each = { for key, repository in var.repositories : key => repository if endswith(key, "/images") }
+  for_each = merge({ for key, repository in var.repositories : key => repository if endswith(key, "/images") }, { cache = var.cache })
 
   project    = var.project
   location   = each.value.location

@@ -19,6 +19,11 @@ variable "repositories" {
   type        = map(object({ location = string, name = string }))
 }
 
+variable "cache" {
+  description = "The repository in which builds keep their layers."
+  type        = object({ location = string, name = string })
+}
+
 variable "database_prefix" {
   description = "How the names of the database instances begin: access ends there."
   type        = string

@@ -39,6 +39,26 @@ resource "google_artifact_registry_repository" "images" {
   }
 }
 
+# Layers of builds, so that the next is a short one. Here tags move and nothing is kept for long; no host reads from it.
+resource "google_artifact_registry_repository" "cache" {
+  project       = var.project
+  location      = var.build_region
+  repository_id = "trading-bot-cache"
+  description   = "Layers of Cloud Build's builds."
+  format        = "DOCKER"
+  kms_key_name  = lookup(var.kms_keys, var.build_region, null)
+
+  cleanup_policies {
+    id     = "delete-old"
+    action = "DELETE"
+
+    condition {
+      tag_state  = "ANY"
+      older_than = "${14 * 24 * 3600}s"
+    }
+  }
+}
+
 # What others publish, fetched by Google on our behalf: our hosts reach no other registry.
 locals {
   mirrors = {

@@ -15,3 +15,8 @@ output "mirrors" {
   description = "Where the message broker's image lies, by region."
   value       = { for region in var.regions : region => "${region}-docker.pkg.dev/${var.project}/trading-bot-docker-hub" }
 }
+
+output "cache" {
+  description = "Where builds keep their layers."
+  value       = { location = google_artifact_registry_repository.cache.location, name = google_artifact_registry_repository.cache.repository_id }
+}

@@ -8,6 +8,11 @@ variable "regions" {
   type        = set(string)
 }
 
+variable "build_region" {
+  description = "The region in which images are built."
+  type        = string
+}
+
 variable "repository" {
   description = "The repository's name, the same in each region."
   type        = string

@@ -12,6 +12,8 @@ module "registry" {
 
   project = var.project
   regions = toset(local.regions)
+
+  build_region = var.primary_region
 }
 
 module "secrets" {
@@ -32,6 +34,7 @@ module "iam" {
   secrets                    = local.secrets
   pins                       = local.pins
   repositories               = module.registry.repositories
+  cache                      = module.registry.cache
   state_bucket               = data.terraform_remote_state.bootstrap.outputs.state_bucket
   kubernetes_service_account = var.kubernetes_service_account
 

@@ -2,6 +2,7 @@ variables {
   project      = "example-project"
   state_bucket = "example-project-terraform"
   secrets      = ["exchange-api-key", "database-credentials"]
+  cache        = { location = "us-central1", name = "trading-bot-cache" }
   pins         = ["deployed-core-engine"]
   repositories = {
     "us-central1/images" = { location = "us-central1", name = "trading-bot-repo" }
@@ -55,7 +56,7 @@ run "the_database_role_ends_at_our_databases" {
 
 run "cloud_build_writes_only_images_of_ours" {
   assert {
-    condition     = keys(google_artifact_registry_repository_iam_member.build) == ["us-central1/images"]
+    condition     = keys(google_artifact_registry_repository_iam_member.build) == ["cache", "us-central1/images"]
     error_message = "a build could write what hosts install"
   }
   assert {

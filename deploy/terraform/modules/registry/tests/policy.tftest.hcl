@@ -1,6 +1,7 @@
 variables {
-  project = "example-project"
-  regions = ["us-central1", "us-east1"]
+  project      = "example-project"
+  regions      = ["us-central1", "us-east1"]
+  build_region = "us-central1"
 }
 
 run "each_region_has_every_image" {
@@ -33,5 +34,13 @@ run "what_a_rollback_needs_is_kept" {
     condition = alltrue([for repository in google_artifact_registry_repository.images :
     contains([for policy in repository.cleanup_policies : policy.action if policy.id == "keep-newest"], "KEEP")])
     error_message = "old images are deleted without keeping the newest"
+  }
+}
+
+run "hosts_read_no_cache" {
+  command = plan
+  assert {
+    condition     = !contains([for repository in output.repositories : repository.name], "trading-bot-cache")
+    error_message = "a host could run what no test has seen"
   }
 }
