@@ -6,6 +6,7 @@ mod deny;
 mod dispatch;
 mod exec;
 mod fresh;
+mod infra;
 mod judge;
 mod tally;
 mod test;
@@ -30,7 +31,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Run every test: unit, integration and documentation tests, then the simulator's seeds and fault matrix.
+    /// Run every test: unit, integration and documentation tests, the simulator's seeds and fault matrix, and `infra`.
     Test {
         /// How many seeds the whole-system simulator runs.
         #[arg(long, default_value_t = 1000)]
@@ -56,6 +57,14 @@ enum Task {
     Judge {
         /// official, ccxt, python-binance and binance-connector unless named; also npm, freqtrade, nautilus, all.
         names: Vec<String>,
+    },
+    /// Prove everything under deploy/ with the real tools: `infra`, `infra modules host`, `infra --mistakes`.
+    Infra {
+        /// The checks to run; all of them unless named.
+        names: Vec<String>,
+        /// Plant a mistake for each check and show that the check finds it.
+        #[arg(long)]
+        mistakes: bool,
     },
     /// Clone HEAD into an empty folder and run the README's commands there.
     Fresh {
@@ -100,6 +109,8 @@ fn run(task: Task) -> Result<()> {
         Task::Bench(PassedOn { rest }) => dispatch::bench(&workspace, None, &rest),
         Task::Soak(PassedOn { rest }) => dispatch::bench(&workspace, Some("soak"), &rest),
         Task::Judge { names } => judge::run(&workspace, &names),
+        Task::Infra { names, mistakes } if mistakes => infra::find_mistakes(&workspace, &names),
+        Task::Infra { names, .. } => infra::run(&workspace, &names),
         Task::Fresh { keep } => fresh::run(&workspace, keep),
     }
 }

@@ -44,12 +44,12 @@ variable "services" {
 }
 
 variable "zone" {
-  description = "_ZONE: the primary's zone, for a single instance."
+  description = "The primary's zone, _ZONE: instances of its region come last."
   type        = string
 }
 
 variable "repo_name" {
-  description = "_REPO_NAME."
+  description = "The repository's name, _REPO_NAME."
   type        = string
   default     = "trading-bot-repo"
 }

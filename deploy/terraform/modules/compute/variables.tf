@@ -29,7 +29,7 @@ variable "machine_type" {
 }
 
 variable "auto_scaling" {
-  description = "false: single instances that are there until somebody decides otherwise. true: a group of the region that grows, shrinks and heals."
+  description = "Whether there is a group of the region that grows, shrinks and heals, instead of single instances that stay."
   type        = bool
 }
 
