@@ -6,6 +6,7 @@ mod deny;
 mod dispatch;
 mod exec;
 mod fresh;
+mod infra;
 mod judge;
 mod soak;
 mod tally;
@@ -31,7 +32,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Run every test: unit, integration and documentation tests, then the simulator's seeds and fault matrix.
+    /// Run every test: unit, integration and documentation tests, the simulator's seeds and fault matrix, and `infra`.
     Test {
         /// How many seeds the whole-system simulator runs.
         #[arg(long, default_value_t = 1000)]
@@ -64,6 +65,14 @@ enum Task {
     Judge {
         /// official, ccxt, python-binance and binance-connector unless named; also npm, freqtrade, nautilus, all.
         names: Vec<String>,
+    },
+    /// Prove everything under deploy/ with the real tools: `infra`, `infra modules host`, `infra --mistakes`.
+    Infra {
+        /// The checks to run; all of them unless named.
+        names: Vec<String>,
+        /// Plant a mistake for each check and show that the check finds it.
+        #[arg(long)]
+        mistakes: bool,
     },
     /// Clone HEAD into an empty folder and run the README's commands there.
     Fresh {
@@ -108,6 +117,8 @@ fn run(task: Task) -> Result<()> {
         Task::Bench(PassedOn { rest }) => dispatch::bench(&workspace, &rest),
         Task::Soak { faults, kills } => soak::run(&workspace, faults, kills),
         Task::Judge { names } => judge::run(&workspace, &names),
+        Task::Infra { names, mistakes } if mistakes => infra::find_mistakes(&workspace, &names),
+        Task::Infra { names, .. } => infra::run(&workspace, &names),
         Task::Fresh { keep } => fresh::run(&workspace, keep),
     }
 }

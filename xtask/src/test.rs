@@ -7,10 +7,10 @@ use anyhow::Result;
 use crate::exec::{self, Failed, Show};
 use crate::tally::Tally;
 use crate::workspace::Workspace;
-use crate::{dispatch, tools};
+use crate::{dispatch, infra, tools};
 
-/// Runs unit, integration and documentation tests, then `seeds` seeds of the simulator and its fault matrix; all of
-/// them, also after a failure, and prints `N passed, N failed` as its last line.
+/// Runs unit, integration and documentation tests, then `seeds` seeds of the simulator and its fault matrix, then what
+/// proves `deploy/`; all of them, also after a failure, and prints `N passed, N failed` as its last line.
 ///
 /// # Errors
 /// When a test failed, or a server that the tests start is missing and cannot be installed here.
@@ -33,6 +33,7 @@ pub(crate) fn run(workspace: &Workspace, seeds: u32) -> Result<()> {
         Some(_) => eprintln!("simulator: not run, no seeds asked for"),
         None => eprintln!("simulator: nightdesk-sim has no program yet"),
     }
+    tally += infra::tested(workspace)?;
     println!("{tally}");
     if tally.failed == 0 { Ok(()) } else { Err(Failed::no("tests failed")) }
 }

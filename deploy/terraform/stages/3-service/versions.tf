@@ -1,0 +1,26 @@
+terraform {
+  required_version = ">= 1.11"
+
+  required_providers {
+    google = {
+      source  = "hashicorp/google"
+      version = "~> 8.7"
+    }
+  }
+
+  # The bucket is named by apply.sh: -backend-config=bucket=PROJECT-terraform. Cloud Storage locks it.
+  backend "gcs" {
+    prefix = "3-service"
+  }
+}
+
+provider "google" {
+  project               = var.project
+  user_project_override = true
+  billing_project       = var.project
+
+  default_labels = {
+    app        = "trading-bot"
+    managed-by = "terraform"
+  }
+}
