@@ -8,6 +8,7 @@ pub mod failure;
 mod front;
 mod kind;
 mod leased;
+mod leased_bus;
 pub mod meters;
 pub mod readiness;
 mod service;

@@ -20,6 +20,7 @@ use nightdesk_store_sql::{Fence, PostgresLease, PostgresOptions, PostgresStore};
 use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 
 use crate::front::{self, Api};
+use crate::leased_bus::LeasedBus;
 use crate::tenure::{self, Until};
 use crate::vault::Vault;
 use crate::{Config, Kind, ServiceArgs, failure, settings};
@@ -143,7 +144,7 @@ struct Ground {
 
 impl Ground {
     fn shared(&self) -> Shared {
-        let bus = Arc::new(self.bus.clone());
+        let bus = Arc::new(LeasedBus { bus: Arc::new(self.bus.clone()), until: self.until.clone() });
         Shared { env: self.env.clone(), bus, emergency: Arc::clone(&self.emergency) }
     }
 }

@@ -11,7 +11,7 @@ use nightdesk_matching::{AccountId, Venue, VenueConfig};
 use nightdesk_platform_local::SystemClock;
 use nightdesk_units::{Symbol, Timestamp};
 
-use crate::load::{self, Load, Outcome, Outside};
+use crate::load::{self, Ground, Load, Outcome, Outside};
 use crate::report::{Section, Target, percentile, rate};
 use crate::strategies::Pace;
 use crate::{Settings, house, limits};
@@ -132,19 +132,22 @@ pub(crate) fn tell(section: &mut Section, when: &str, outcome: &Outcome) {
 }
 
 /// Runs a load over the in-process exchange.
-pub(crate) fn measure(load: Load, dir: &Path) -> anyhow::Result<Outcome> {
-    let outcome = load::counted(|| async {
-        let symbol: Symbol = house::SYMBOL.parse()?;
-        let venue = venue(symbol)?;
-        let (exchange, events) = venue.connect();
-        let market = tokio::spawn(move_market(venue, symbol));
-        let outside = Outside { exchange: Arc::new(exchange), events: Box::new(events) };
-        let outcome = load::run(load, dir, outside).await;
-        market.abort();
-        outcome
-    })?;
+fn measure(load: Load, dir: &Path) -> anyhow::Result<Outcome> {
+    let outcome = load::counted(|| on(load, Ground::Local(dir)))?;
     std::fs::remove_dir_all(dir).with_context(|| format!("cannot remove {}", dir.display()))?;
     Ok(outcome)
+}
+
+/// Runs a load on `ground` over the in-process exchange.
+pub(crate) async fn on(load: Load, ground: Ground<'_>) -> anyhow::Result<Outcome> {
+    let symbol: Symbol = house::SYMBOL.parse()?;
+    let venue = venue(symbol)?;
+    let (exchange, events) = venue.connect();
+    let market = tokio::spawn(move_market(venue, symbol));
+    let outside = Outside { exchange: Arc::new(exchange), events: Box::new(events) };
+    let outcome = load::run(load, ground, outside).await;
+    market.abort();
+    outcome
 }
 
 fn venue(symbol: Symbol) -> anyhow::Result<LocalVenue> {

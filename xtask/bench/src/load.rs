@@ -8,14 +8,16 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use nightdesk_assembly::{Desk, Stores, Trading, World};
+use nightdesk_bus::Bus;
 use nightdesk_bus_local::LocalBus;
+use nightdesk_bus_rabbitmq::{RabbitBus, RabbitConfig};
 use nightdesk_core_engine::Fact;
 use nightdesk_env::{Clock, Env, NoActivity};
 use nightdesk_exchange::{Events, Exchange, Purpose};
 use nightdesk_orders::{ClientOrderId, Status};
 use nightdesk_platform_local::{EmergencyFile, OsEntropy, SystemClock};
 use nightdesk_store::{JournalRow, Schema, Select, Store, Value};
-use nightdesk_store_sql::{Options, SqliteStore};
+use nightdesk_store_sql::{Options, PostgresOptions, PostgresStore, SqliteStore};
 use nightdesk_strategy_worker::StrategyWorker;
 use nightdesk_units::{Qty, Timestamp};
 
@@ -84,13 +86,52 @@ pub(crate) fn counted<F: Future<Output = anyhow::Result<Outcome>>>(
     Ok(Outcome { syncs, ..outcome? })
 }
 
-/// Runs `load` with stores in `dir`, which must be empty of them.
-pub(crate) async fn run(load: Load, dir: &Path, outside: Outside) -> anyhow::Result<Outcome> {
+/// What the services of a run stand on.
+pub(crate) enum Ground<'a> {
+    /// Files in this folder, and a bus within the process.
+    Local(&'a Path),
+    /// Real servers; the folder is for the emergency journal.
+    Servers {
+        /// The database's address.
+        postgres: String,
+        /// The broker's.
+        rabbitmq: String,
+        /// The folder.
+        dir: &'a Path,
+    },
+}
+
+impl Ground<'_> {
+    const fn dir(&self) -> &Path {
+        match self {
+            Self::Local(dir) | Self::Servers { dir, .. } => dir,
+        }
+    }
+
+    fn bus(&self) -> anyhow::Result<Arc<dyn Bus>> {
+        Ok(match self {
+            Self::Local(_) => Arc::new(LocalBus::new(Arc::new(NoActivity))),
+            Self::Servers { rabbitmq, .. } => Arc::new(RabbitBus::start(RabbitConfig::new(rabbitmq, "bench")?)?),
+        })
+    }
+
+    async fn store(&self, schema: &'static Schema) -> anyhow::Result<Arc<dyn Store>> {
+        Ok(match self {
+            Self::Local(dir) => Arc::new(SqliteStore::open(dir, schema, Options::default()).await?),
+            Self::Servers { postgres, .. } => {
+                Arc::new(PostgresStore::open(PostgresOptions::new(postgres, schema.service)?, schema).await?)
+            }
+        })
+    }
+}
+
+/// Runs `load` on `ground`, which must be empty of stores.
+pub(crate) async fn run(load: Load, ground: Ground<'_>, outside: Outside) -> anyhow::Result<Outcome> {
     let mut trading = house::trading(house::SYMBOL.parse()?)?;
     trading.core.reconcile_every = nightdesk_units::Micros::from_secs(60);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let (tally, sent, shared) = (Arc::new(Tally::default()), Arc::new(Sent::default()), Arc::new(Shared::default()));
-    let stores = open_stores(dir, &tally).await?;
+    let stores = open_stores(&ground, &tally).await?;
     let env = Env { clock: Arc::clone(&clock), entropy: Arc::new(OsEntropy::new()), activity: Arc::new(NoActivity) };
     let exchange = Arc::clone(&outside.exchange);
     let watched = WatchedExchange {
@@ -100,12 +141,12 @@ pub(crate) async fn run(load: Load, dir: &Path, outside: Outside) -> anyhow::Res
         sent: Arc::clone(&sent),
     };
     let world = World {
-        bus: Arc::new(LocalBus::new(Arc::clone(&env.activity))),
+        bus: ground.bus()?,
         env,
         exchange: Arc::new(watched),
         events: outside.events,
         stores: stores.clone(),
-        emergency: Arc::new(EmergencyFile::open(&dir.join("emergency.journal"))?),
+        emergency: Arc::new(EmergencyFile::open(&ground.dir().join("emergency.journal"))?),
     };
     let worker = orderer(&trading, load, &shared)?;
     let desk = Desk::start_with(&trading, vec![worker], world).await?;
@@ -142,9 +183,9 @@ fn orderer(trading: &Trading, load: Load, shared: &Arc<Shared>) -> anyhow::Resul
     Ok(StrategyWorker::with_strategy(config, Box::new(strategy)))
 }
 
-async fn open_stores(dir: &Path, tally: &Arc<Tally>) -> anyhow::Result<Stores> {
+async fn open_stores(ground: &Ground<'_>, tally: &Arc<Tally>) -> anyhow::Result<Stores> {
     let open = async |schema: &'static Schema| -> anyhow::Result<Arc<dyn Store>> {
-        let store = Arc::new(SqliteStore::open(dir, schema, Options::default()).await?);
+        let store = ground.store(schema).await?;
         let watched: Arc<dyn Store> = Arc::new(WatchedStore { store, tally: Arc::clone(tally) });
         Ok(watched)
     };

@@ -7,6 +7,7 @@
 mod backtest;
 mod campaigns;
 mod compile;
+mod distributed;
 mod durable;
 mod house;
 mod insight;
@@ -36,7 +37,8 @@ use crate::report::{Report, Section};
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask bench")]
 struct Cli {
-    /// What to measure. Nothing named, or `spine`: everything but `build`, `seeds` and `kill`, which take many minutes.
+    /// What to measure. Nothing named, or `spine`: everything but `build`, `seeds` and `kill`, which take
+    /// many minutes, and `distributed`, which needs PostgreSQL and RabbitMQ.
     names: Vec<Name>,
     /// Print JSON.
     #[arg(long)]
@@ -74,6 +76,8 @@ enum Name {
     Strategy,
     /// Durable trades in one process.
     Durable,
+    /// Durable trades over PostgreSQL and RabbitMQ.
+    Distributed,
     /// Durable trades through the real protocol.
     Protocol,
     /// That nothing is sent before it is durable, by strace.
@@ -118,10 +122,11 @@ impl Settings {
 type Benchmark = fn(&Settings) -> anyhow::Result<Section>;
 
 /// Every benchmark, and whether it is run when nothing is named.
-const BENCHMARKS: [(Name, Benchmark, bool); 11] = [
+const BENCHMARKS: [(Name, Benchmark, bool); 12] = [
     (Name::Backtest, backtest::run, true),
     (Name::Strategy, ticks::run, true),
     (Name::Durable, durable::run, true),
+    (Name::Distributed, distributed::run, false),
     (Name::Protocol, protocol::run, true),
     (Name::Trace, trace::run, true),
     (Name::Start, start::run, true),

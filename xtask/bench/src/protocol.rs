@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use nightdesk_exchange_binance::{ApiKey, Binance, Config, Endpoints, Streams};
 
-use crate::load::{self, Load, Outcome, Outside};
+use crate::load::{self, Ground, Load, Outcome, Outside};
 use crate::process::{KEY, Programs, Simulator};
 use crate::report::{Section, Target, percentile, rate};
 use crate::strategies::Pace;
@@ -104,6 +104,7 @@ pub(crate) fn trade(load: Load, dir: &Path, address: &str) -> anyhow::Result<Out
         config.streams = Streams { quotes: true, trades: true, depth: false, candles: Vec::new() };
         let (binance, events) = Binance::connect(config, ApiKey::hmac(KEY.0, KEY.1)?)?;
         tokio::time::timeout(Duration::from_secs(30), binance.ready()).await.context("the exchange does not answer")?;
-        load::run(load, dir, Outside { exchange: Arc::clone(&binance) as _, events: Box::new(events) }).await
+        load::run(load, Ground::Local(dir), Outside { exchange: Arc::clone(&binance) as _, events: Box::new(events) })
+            .await
     })
 }

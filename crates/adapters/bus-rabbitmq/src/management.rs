@@ -8,6 +8,9 @@ use serde::Deserialize;
 /// How long an answer may take.
 const ANSWER: Duration = Duration::from_millis(500);
 
+/// A part of the name of a connection that reads a queue.
+const READS: &str = " read ";
+
 /// Why nothing was ended.
 #[derive(Debug, thiserror::Error)]
 #[error("the broker's management API: {0}")]
@@ -49,8 +52,8 @@ impl Management {
         Ok(Self { url: url.trim_end_matches('/').to_owned(), http })
     }
 
-    /// Ends the connections of buses whose service's name begins with `prefix`, except those of `ours`. Returns how many:
-    /// their messages go to the next reader at once.
+    /// Ends the reading connections of buses whose service's name begins with `prefix`, except those of `ours`. Returns how
+    /// many: their messages go to the next reader at once.
     ///
     /// # Errors
     /// When it does not answer, or refuses.
@@ -59,7 +62,7 @@ impl Management {
         let connections: Vec<Connection> = self.http.get(list).send().await?.error_for_status()?.json().await?;
         let theirs = |known: &Connection| {
             let name = &known.user_provided_name;
-            name.starts_with(prefix) && !name.starts_with(ours)
+            name.starts_with(prefix) && !name.starts_with(ours) && name.contains(READS)
         };
         let mut ended = 0;
         for connection in connections.into_iter().filter(theirs) {

@@ -99,8 +99,8 @@ impl Postgres {
         let mut tried = 1;
         loop {
             match self.start_once() {
-                // Processes of a server that was killed with its owner may not have ended yet.
-                Err(ServerError::Failed { detail, .. }) if is_passing(&detail) && tried < TRIES => {
+                // Processes of a server that was killed may not have ended yet, and still hold its memory or its mark.
+                Err(ServerError::Ended { .. }) if tried < TRIES => {
                     std::thread::sleep(PAUSE);
                     tried += 1;
                 }
@@ -207,11 +207,6 @@ fn programs() -> Result<PathBuf, ServerError> {
     let programs = |version: u32| Path::new(VERSIONS).join(version.to_string()).join("bin");
     let usable = numbers.filter(|version| *version >= OLDEST && programs(*version).join("postgres").is_file());
     usable.max().map(programs).ok_or_else(missing)
-}
-
-/// Whether a start failed for what an earlier server leaves behind for a moment.
-fn is_passing(detail: &str) -> bool {
-    ["still in use", "postmaster.pid\" already exists"].iter().any(|said| detail.contains(said))
 }
 
 fn address(port: u16, password: &str) -> String {

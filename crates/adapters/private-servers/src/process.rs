@@ -38,6 +38,16 @@ pub enum ServerError {
         /// What it said.
         detail: String,
     },
+    /// It ended instead of starting.
+    #[error("start {name}: {status}{said}")]
+    Ended {
+        /// Which.
+        name: &'static str,
+        /// How.
+        status: ExitStatus,
+        /// Its last words.
+        said: String,
+    },
     /// The operating system refused.
     #[error("{what}")]
     Io {
@@ -180,10 +190,12 @@ impl Process {
         let start = Instant::now();
         while !ready() {
             let ended = self.child.try_wait().map_err(trying(format!("look after {}", self.name)))?;
-            if ended.is_some() || start.elapsed() > limit {
-                let detail = ended.map_or_else(|| format!("no answer within {limit:?}"), |code| code.to_string());
-                let tail = self.tail();
-                return Err(ServerError::Failed { what: format!("start {}", self.name), detail: detail + &tail });
+            if let Some(status) = ended {
+                return Err(ServerError::Ended { name: self.name, status, said: self.tail() });
+            }
+            if start.elapsed() > limit {
+                let detail = format!("no answer within {limit:?}{}", self.tail());
+                return Err(ServerError::Failed { what: format!("start {}", self.name), detail });
             }
             std::thread::sleep(LOOK);
         }
