@@ -27,11 +27,11 @@ pub(crate) fn simulator(workspace: &Workspace) -> Option<Command> {
     program(workspace, SIMULATOR, &[])
 }
 
-/// Runs the benchmark program, `part` of it if one is named, with `words`.
+/// Runs the benchmark program with `words`.
 ///
 /// # Errors
 /// When it is not there, or a target was missed.
-pub(crate) fn bench(workspace: &Workspace, part: Option<&str>, words: &[String]) -> Result<()> {
+pub(crate) fn bench(workspace: &Workspace, words: &[String]) -> Result<()> {
     workspace.package(BENCHMARKS).filter(|package| package.has_binary).ok_or_else(|| absent(BENCHMARKS))?;
     // All in one build: built one by one, cargo would choose other features of what they share and build that again.
     let mut build = exec::cargo();
@@ -39,7 +39,7 @@ pub(crate) fn bench(workspace: &Workspace, part: Option<&str>, words: &[String])
     exec::run(build.args(MEASURED.iter().flat_map(|package| ["--package", package])))?;
     let folder = workspace.target.join("release");
     let mut command = Command::new(folder.join(format!("{BENCHMARKS}{}", std::env::consts::EXE_SUFFIX)));
-    exec::run(command.current_dir(&workspace.root).args(part).args(words))
+    exec::run(command.current_dir(&workspace.root).args(words))
 }
 
 fn program(workspace: &Workspace, package: &str, features: &[&str]) -> Option<Command> {
@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn a_missing_program_is_named() {
-        let error = bench(&Workspace::default(), Some("soak"), &[]).unwrap_err();
+        let error = bench(&Workspace::default(), &[]).unwrap_err();
         assert_eq!(exec::exit_code(&error), exec::UNAVAILABLE);
         assert_eq!(error.to_string(), "the workspace has no program `nightdesk-bench` yet");
     }

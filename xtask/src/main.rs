@@ -8,6 +8,7 @@ mod exec;
 mod fresh;
 mod infra;
 mod judge;
+mod soak;
 mod tally;
 mod test;
 mod tidy;
@@ -51,8 +52,15 @@ enum Task {
     Sim(PassedOn),
     /// Measure against the targets: `bench [NAME…] [--json]`.
     Bench(PassedOn),
-    /// Run for hours and watch memory, files and latency: `soak [OPTION…]`.
-    Soak(PassedOn),
+    /// Break the running product by chance, for longer than CI does: processes, database, broker and exchange.
+    Soak {
+        /// Faults drawn for the cluster; each ends with everything compared.
+        #[arg(long, default_value_t = 100)]
+        faults: u32,
+        /// How often `nightdesk up` is killed.
+        #[arg(long, default_value_t = 50)]
+        kills: u32,
+    },
     /// Let unmodified third-party clients judge the exchange simulator: `judge [NAME…]`, `judge all`.
     Judge {
         /// official, ccxt, python-binance and binance-connector unless named; also npm, freqtrade, nautilus, all.
@@ -106,8 +114,8 @@ fn run(task: Task) -> Result<()> {
         Task::Deny => deny::run(&workspace),
         Task::Tools => tools::ensure_all(&workspace),
         Task::Sim(PassedOn { rest }) => dispatch::sim(&workspace, &rest),
-        Task::Bench(PassedOn { rest }) => dispatch::bench(&workspace, None, &rest),
-        Task::Soak(PassedOn { rest }) => dispatch::bench(&workspace, Some("soak"), &rest),
+        Task::Bench(PassedOn { rest }) => dispatch::bench(&workspace, &rest),
+        Task::Soak { faults, kills } => soak::run(&workspace, faults, kills),
         Task::Judge { names } => judge::run(&workspace, &names),
         Task::Infra { names, mistakes } if mistakes => infra::find_mistakes(&workspace, &names),
         Task::Infra { names, .. } => infra::run(&workspace, &names),

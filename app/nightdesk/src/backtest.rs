@@ -20,8 +20,8 @@ use nightdesk_units::{Micros, Timestamp};
 use serde::Serialize;
 
 use crate::cli::BacktestArgs;
-use crate::config::Config;
 use crate::replay::{at_receipt, fund, open_venue};
+use nightdesk_process::Config;
 
 /// Before the recording begins, the services start and look at the account.
 const BEFORE: Micros = Micros::from_secs(1);

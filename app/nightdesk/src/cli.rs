@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use nightdesk_host::{Failure, Host, Options, Status, Threads, logs};
+use nightdesk_process::{Kind, ServiceArgs};
 
-use crate::{backtest, client, insight, record, replay, settings, up, verify};
+use crate::{backtest, client, cluster, exchange, insight, record, replay, settings, up, verify};
 
 /// Nightdesk: trades crypto around the clock, and loses no order.
 #[derive(Debug, Parser)]
@@ -21,6 +22,17 @@ pub(crate) struct Cli {
 enum Command {
     /// Trade: all services in this process, on the exchange that the configuration names (a simulated one by default).
     Up(UpArgs),
+    /// The same with each service in a process of its own, over a private PostgreSQL and a private RabbitMQ.
+    Cluster {
+        #[command(subcommand)]
+        command: ClusterCommand,
+    },
+    /// A process of the cluster.
+    #[command(hide = true)]
+    Service {
+        #[command(subcommand)]
+        command: ServiceCommand,
+    },
     /// Write the live streams of an exchange into a file that `up --replay` and `backtest` read.
     Record(RecordArgs),
     /// Run the strategies over recordings as fast as this machine can, without writing anything.
@@ -94,6 +106,41 @@ pub(crate) struct UpArgs {
     /// Where the API and the status page listen [default: as configured, else a free port].
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Option<std::net::SocketAddr>,
+}
+
+/// What to do with a cluster.
+#[derive(Debug, Subcommand)]
+enum ClusterCommand {
+    /// Start it, look after it, and end with it.
+    Up(UpArgs),
+}
+
+/// A process of the cluster.
+#[derive(Debug, Subcommand)]
+enum ServiceCommand {
+    /// Order and position state, strategies' life cycle, portfolio.
+    CoreEngine(ServiceArgs),
+    /// The only one that talks to the exchange.
+    ExchangeConnector(ServiceArgs),
+    /// Allocates capital and enforces risk limits.
+    CapitalManager(ServiceArgs),
+    /// Runs one strategy instance.
+    StrategyWorker(ServiceArgs),
+    /// The simulated exchange.
+    Exchange(ExchangeArgs),
+}
+
+/// The simulated exchange in a process of its own.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ExchangeArgs {
+    #[command(flatten)]
+    pub(crate) up: UpArgs,
+    /// Where faults, state and record are served.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) control: std::net::SocketAddr,
+    /// End when this process, which started us, ends.
+    #[arg(long, value_name = "PID")]
+    with_parent: Option<i32>,
 }
 
 /// `record`.
@@ -322,6 +369,15 @@ pub(crate) enum Speed {
     Max,
 }
 
+impl std::fmt::Display for Speed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Times(times) => write!(f, "{times}"),
+            Self::Max => f.write_str("max"),
+        }
+    }
+}
+
 impl std::str::FromStr for Speed {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
@@ -367,6 +423,11 @@ fn run(cli: Cli) -> ExitCode {
             hosted(true, args.ask.json, |host| replay::run(host, args))
         }
         Command::Up(args) => hosted(false, args.ask.json, |host| up::run(host, args)),
+        Command::Cluster { command: ClusterCommand::Up(args) } => {
+            let grace = CLUSTER_GRACE;
+            hosted_within(grace, args.ask.json, |host| cluster::run(host, args))
+        }
+        Command::Service { command } => service(command),
         Command::Record(args) => hosted(false, true, |host| record::run(host, args)),
         Command::Backtest(args) => plain(|| backtest::run(&args)),
         Command::Config(args) => plain(|| settings::config(&args)),
@@ -382,6 +443,32 @@ fn run(cli: Cli) -> ExitCode {
         Command::Resume(ask) => plain(|| client::resume(&ask)),
         Command::Reconcile(ask) => plain(|| client::reconcile(&ask)),
     }
+}
+
+/// Runs one process of a cluster.
+fn service(command: ServiceCommand) -> ExitCode {
+    match command {
+        ServiceCommand::CoreEngine(args) => nightdesk_process::run(Kind::CoreEngine, args),
+        ServiceCommand::ExchangeConnector(args) => nightdesk_process::run(Kind::ExchangeConnector, args),
+        ServiceCommand::CapitalManager(args) => nightdesk_process::run(Kind::CapitalManager, args),
+        ServiceCommand::StrategyWorker(args) => nightdesk_process::run(Kind::StrategyWorker, args),
+        ServiceCommand::Exchange(args) => match nightdesk_process::end_with(args.with_parent) {
+            Ok(()) => hosted(true, false, |host| exchange::serve(host, args)),
+            Err(code) => code,
+        },
+    }
+}
+
+/// How long a cluster may take to end: its services one after the other, a last comparison, and two servers.
+const CLUSTER_GRACE: Duration = Duration::from_secs(120);
+
+fn hosted_within<F: Future<Output = Result<(), Failure>>>(
+    grace: Duration,
+    json: bool,
+    main: impl FnOnce(Host) -> F,
+) -> ExitCode {
+    let logs = if json { logs::Options::to_stderr() } else { logs::Options::default() };
+    nightdesk_host::run("nightdesk", Options { grace, logs, ..Options::default() }, main)
 }
 
 /// Runs a command that lives until it is told to stop.

@@ -18,6 +18,7 @@ use self::offline::Offline;
 use crate::cli::{Ask, HaltArgs, ListArgs, StrategiesArgs, StrategyChange};
 use crate::data;
 
+pub(crate) use self::link::Core;
 pub(crate) use self::pending::{clear_pending_halt, pending_halt};
 
 /// Orders in one answer of the API.

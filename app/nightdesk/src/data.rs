@@ -10,8 +10,8 @@ use nightdesk_host::Failure;
 use nightdesk_store::{Schema, Store};
 use nightdesk_store_sql::{Options, SqliteStore};
 
-use crate::config::Config;
-use crate::failure;
+use nightdesk_process::Config;
+use nightdesk_process::failure;
 
 /// Where everything is kept when nobody says otherwise.
 pub(crate) fn data_dir(named: Option<&Path>) -> anyhow::Result<PathBuf> {
@@ -57,10 +57,18 @@ pub(crate) fn databases(dir: &Path, trading: &Trading) -> Vec<Database> {
     all
 }
 
+/// Which databases the directory holds.
+const LIST: &str = "databases.json";
+
+/// Whether `nightdesk up` keeps its databases in `dir`.
+pub(crate) fn is_used_by_up(dir: &Path) -> bool {
+    dir.join(LIST).exists()
+}
+
 /// Opens every service's store. A database that was there once and is missing now is not made anew: its service would
 /// forget what it has sent.
 pub(crate) async fn open_stores(dir: &Path, trading: &Trading) -> Result<Stores, Failure> {
-    let list = dir.join("databases.json");
+    let list = dir.join(LIST);
     let mut known: BTreeSet<String> = match std::fs::read(&list) {
         Ok(text) => serde_json::from_slice(&text).with_context(|| format!("{} is damaged", list.display()))?,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeSet::new(),

@@ -1,18 +1,18 @@
-//! The exchange that `up` trades on: one within this process, or one somewhere else.
+//! The simulated exchange that `up` and `cluster up` trade on, within this process or in one of its own.
 
+use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 
 use anyhow::Context;
 use nightdesk_env::Entropy;
-use nightdesk_exchange_binance::{ApiKey, Binance, BinanceEvents, Config as BinanceConfig, Endpoints, Streams};
 use nightdesk_exchange_simulator::{Balance, Config as SimulatorConfig, ExchangeSimulator, KeySpec, MarketSource};
-use nightdesk_host::{Failure, Status};
+use nightdesk_host::{Failure, Host, Status};
 use nightdesk_platform::{PlatformError, Secret, Secrets};
 use nightdesk_platform_local::SecretsFile;
 
-use crate::cli::{Speed, UpArgs};
-use crate::config::{Config, ExchangeKind};
+use crate::cli::{ExchangeArgs, Speed, UpArgs};
+use crate::{data, up};
+use nightdesk_process::{Config, ExchangeKind, secret_variable};
 
 /// The API key of the configuration's exchange as text `ID:SECRET`; the embedded simulator's is made on first use.
 pub(crate) async fn api_key(config: &Config, secrets: &SecretsFile, entropy: &dyn Entropy) -> Result<Secret, Failure> {
@@ -35,16 +35,11 @@ pub(crate) async fn api_key(config: &Config, secrets: &SecretsFile, entropy: &dy
     }
 }
 
-fn split(secret: &Secret) -> anyhow::Result<(String, String)> {
-    let text = secret.expose_str().context("the API key is no text")?;
-    let (id, secret) = text.split_once(':').context("the API key must be written as ID:SECRET (or ID:PEM)")?;
-    Ok((id.to_owned(), secret.to_owned()))
-}
-
 /// Starts the embedded simulator, which keeps its state in `DATA_DIR/exchange`.
 pub(crate) async fn simulator(
     config: &Config,
     args: &UpArgs,
+    control: Option<SocketAddr>,
     dir: &Path,
     key: &Secret,
 ) -> anyhow::Result<ExchangeSimulator> {
@@ -53,6 +48,7 @@ pub(crate) async fn simulator(
     if let Some(listen) = args.exchange_listen {
         simulator.listen = listen;
     }
+    simulator.control = control;
     simulator.seed = args.seed;
     simulator.data_dir = Some(dir.join("exchange"));
     simulator.balances = balances(config)?;
@@ -75,17 +71,15 @@ pub(crate) fn balances(config: &Config) -> anyhow::Result<Vec<(nightdesk_units::
     Ok(parsed.collect::<Result<_, _>>()?)
 }
 
-/// Connects to an exchange by its protocol.
-pub(crate) fn connect(
-    config: &Config,
-    endpoints: Endpoints,
-    key: &Secret,
-) -> anyhow::Result<(Arc<Binance>, BinanceEvents)> {
-    let (id, secret) = split(key)?;
-    let key = ApiKey::from_secret(&id, &secret)?;
-    let mut binance = BinanceConfig::new(endpoints, config.symbols()?);
-    binance.requests_per_second = config.exchange.requests_per_second;
-    // The services decide on quotes and trades; the book is asked for where it is needed.
-    binance.streams = Streams { quotes: true, trades: true, depth: false, candles: Vec::new() };
-    Ok(Binance::connect(binance, key)?)
+/// Runs the simulated exchange in a process of its own.
+pub(crate) async fn serve(host: Host, args: ExchangeArgs) -> Result<(), Failure> {
+    let config = up::read_config(&args.up)?;
+    let dir = data::data_dir(args.up.ask.data_dir.as_deref())?;
+    let key = std::env::var(secret_variable(&config.exchange.secret)).map(Secret::new);
+    let key = key.map_err(|_| Failure::new(Status::BadConfig, "the exchange was started without its API key"))?;
+    let exchange = simulator(&config, &args.up, Some(args.control), &dir, &key).await?;
+    tracing::info!("REST and streams on http://{0} and ws://{0}", exchange.address());
+    let (running, stopping) = (exchange.clone(), exchange);
+    host.register("exchange", async move { running.ended().await }, async move || stopping.stop().await);
+    Ok(())
 }

@@ -22,9 +22,9 @@ use nightdesk_platform_local::{DataDir, EmergencyFile};
 use nightdesk_units::{Micros, Symbol, Timestamp};
 
 use crate::cli::UpArgs;
-use crate::config::Config;
 use crate::summary::Summary;
-use crate::{data, exchange, failure, up};
+use crate::{cluster, data, exchange, up};
+use nightdesk_process::{Config, failure};
 
 /// The only account of a replay.
 const ACCOUNT: AccountId = AccountId(1);
@@ -43,6 +43,7 @@ pub(crate) async fn run(host: Host, args: UpArgs) -> Result<(), Failure> {
     let config = up::read_config(&args)?;
     let dir = directory(&args)?;
     let lock = DataDir::open(&dir).map_err(|error| Failure::new(Status::TryAgain, error))?;
+    cluster::refuse(&dir)?;
     let front = up::bind(&args, &config)?;
     data::keep_config(&dir, &config)?;
     let summary = Summary::new(&host, dir.clone(), args.ask.json);

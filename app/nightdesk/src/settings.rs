@@ -8,8 +8,8 @@ use nightdesk_platform::{PlatformError, Secret};
 use nightdesk_platform_local::SecretsFile;
 
 use crate::cli::{ConfigArgs, ConfigCommand, SecretsArgs, SecretsCommand};
-use crate::config::{Config, DEMO};
 use crate::data;
+use nightdesk_process::{Config, DEMO};
 
 /// Runs `config`.
 pub(crate) fn config(args: &ConfigArgs) -> Result<(), Failure> {

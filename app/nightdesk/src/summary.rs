@@ -1,18 +1,19 @@
 //! What `up` says when it ends: what was traded, and whether it all adds up.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use nightdesk_assembly::{Apis, Stores};
+use nightdesk_core_engine::api::Status as CoreStatus;
 use nightdesk_core_engine::{Event, Reply, Request, Response, View, tables};
 use nightdesk_exchange_connector::Gauges;
 use nightdesk_host::{Failure, Host, Status, output};
-use nightdesk_store::{Select, Table, Value};
-use nightdesk_units::Timestamp;
+use nightdesk_store::{Select, Store, Table, Value};
+use nightdesk_units::{Money, Timestamp};
 use serde::Serialize;
 
-use crate::verify::{Report, verify};
+use crate::verify::{Books, Report, verify};
 
 /// How long orders under way may take to settle at the end: less than half of what a process has for its drain.
 const SETTLE: Duration = Duration::from_secs(4);
@@ -129,56 +130,114 @@ impl Summary {
         let watched = self.inner.watched.lock().unwrap_or_else(PoisonError::into_inner).take();
         // Nothing was started: whatever failed has been said.
         let Some(Watched { gauges, stores }) = watched else { return Ok(()) };
-        let counts = count(&stores).await?;
-        drop(stores);
         let view = self.inner.view.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let report = verify(&self.inner.dir, None).await?;
-        let differences = report.differences;
-        let printed = self.printed(&gauges, &counts, view.as_ref(), report);
-        if self.inner.json {
-            output::json(&printed)?;
-        } else {
-            output::to_stderr(&format!(
-                "{} market messages, {} intents, {} orders, {} fills, {} trades; equity {}; verify: {}\n",
-                printed.market_messages,
-                printed.intents,
-                printed.orders,
-                printed.fills,
-                printed.trades,
-                printed.equity.as_deref().unwrap_or("unknown"),
-                printed.verify,
-            ));
+        let figures = Figures::of_view(gauges.figures().market_messages, view.as_ref());
+        let report = verify(&self.inner.dir, &Books::Files, None).await?;
+        let Inner { host, dir, json, .. } = &*self.inner;
+        print(host, dir, *json, &*stores.core, figures, report).await
+    }
+}
+
+/// What core-engine said last, and what came in.
+#[derive(Debug, Default)]
+pub(crate) struct Figures {
+    market_messages: u64,
+    equity: Option<Money>,
+    pnl: Option<Money>,
+    /// Instance, strategy, profit.
+    strategies: Vec<(String, String, Option<Money>)>,
+    mode: Option<String>,
+    quarantine: Vec<String>,
+}
+
+impl Figures {
+    fn of_view(market_messages: u64, view: Option<&View>) -> Self {
+        let Some(view) = view else { return Self { market_messages, ..Self::default() } };
+        let strategies = view.strategies.iter().map(|strategy| {
+            let pnl = strategy.figures.as_ref().map(|figures| figures.pnl);
+            (strategy.instance.to_string(), strategy.strategy.clone(), pnl)
+        });
+        Self {
+            market_messages,
+            equity: view.portfolio.as_ref().map(|figures| figures.equity),
+            pnl: view.portfolio.as_ref().map(|figures| figures.pnl),
+            strategies: strategies.collect(),
+            mode: Some(view.mode.level.to_string()),
+            quarantine: view.quarantine.iter().map(|(symbol, reason)| format!("{symbol}: {reason}")).collect(),
         }
-        if differences > 0 {
-            return Err(Failure::new(Status::No, format!("verify found {differences} differences")));
-        }
-        Ok(())
     }
 
-    fn printed(&self, gauges: &Gauges, counts: &Counts, view: Option<&View>, report: Report) -> Printed {
-        let strategies = view.iter().flat_map(|view| &view.strategies).map(|strategy| {
-            let instance = strategy.instance.to_string();
-            let (intents, fills) = counts.by_instance.get(&instance).copied().unwrap_or_default();
-            let pnl = strategy.figures.as_ref().map(|figures| figures.pnl.rounded(8).to_string());
-            Traded { instance, strategy: strategy.strategy.clone(), intents, fills, pnl }
+    /// The same as its API tells it.
+    pub(crate) fn of_status(market_messages: u64, status: Option<&CoreStatus>) -> Self {
+        let Some(status) = status else { return Self { market_messages, ..Self::default() } };
+        let strategies = status.strategies.iter().map(|strategy| {
+            let pnl = strategy.figures.as_ref().map(|figures| figures.pnl);
+            (strategy.instance.to_string(), strategy.strategy.clone(), pnl)
         });
-        let portfolio = view.and_then(|view| view.portfolio.as_ref());
-        Printed {
-            market_messages: gauges.figures().market_messages,
-            intents: counts.intents,
-            orders: counts.orders,
-            fills: counts.fills,
-            trades: counts.trades,
-            equity: portfolio.map(|figures| figures.equity.rounded(8).to_string()),
-            pnl: portfolio.map(|figures| figures.pnl.rounded(8).to_string()),
+        Self {
+            market_messages,
+            equity: status.portfolio.as_ref().map(|figures| figures.equity),
+            pnl: status.portfolio.as_ref().map(|figures| figures.pnl),
             strategies: strategies.collect(),
-            mode: view.map(|view| view.mode.level.to_string()),
-            quarantine: view.iter().flat_map(|v| &v.quarantine).map(|(s, reason)| format!("{s}: {reason}")).collect(),
-            seconds: self.inner.host.uptime().as_secs_f64(),
-            data_dir: self.inner.dir.clone(),
-            verify: report.verdict.clone(),
-            verify_report: report,
+            mode: Some(status.mode.level.to_string()),
+            quarantine: status.quarantine.iter().map(|q| format!("{}: {}", q.symbol, q.reason)).collect(),
         }
+    }
+}
+
+/// Prints the summary; everything has stopped. `core` is core-engine's store.
+pub(crate) async fn print(
+    host: &Host,
+    dir: &Path,
+    json: bool,
+    core: &dyn Store,
+    figures: Figures,
+    report: Report,
+) -> Result<(), Failure> {
+    let counts = count(core).await?;
+    let differences = report.differences;
+    let printed = printed(host, dir, figures, &counts, report);
+    if json {
+        output::json(&printed)?;
+    } else {
+        output::to_stderr(&format!(
+            "{} market messages, {} intents, {} orders, {} fills, {} trades; equity {}; verify: {}\n",
+            printed.market_messages,
+            printed.intents,
+            printed.orders,
+            printed.fills,
+            printed.trades,
+            printed.equity.as_deref().unwrap_or("unknown"),
+            printed.verify,
+        ));
+    }
+    if differences > 0 {
+        return Err(Failure::new(Status::No, format!("verify found {differences} differences")));
+    }
+    Ok(())
+}
+
+fn printed(host: &Host, dir: &Path, figures: Figures, counts: &Counts, report: Report) -> Printed {
+    let rounded = |money: Option<Money>| money.map(|money| money.rounded(8).to_string());
+    let strategies = figures.strategies.into_iter().map(|(instance, strategy, pnl)| {
+        let (intents, fills) = counts.by_instance.get(&instance).copied().unwrap_or_default();
+        Traded { instance, strategy, intents, fills, pnl: rounded(pnl) }
+    });
+    Printed {
+        market_messages: figures.market_messages,
+        intents: counts.intents,
+        orders: counts.orders,
+        fills: counts.fills,
+        trades: counts.trades,
+        equity: rounded(figures.equity),
+        pnl: rounded(figures.pnl),
+        strategies: strategies.collect(),
+        mode: figures.mode,
+        quarantine: figures.quarantine,
+        seconds: host.uptime().as_secs_f64(),
+        data_dir: dir.to_owned(),
+        verify: report.verdict.clone(),
+        verify_report: report,
     }
 }
 
@@ -192,10 +251,10 @@ async fn look(apis: &Apis) -> Option<View> {
     }
 }
 
-async fn count(stores: &Stores) -> Result<Counts, Failure> {
+async fn count(core: &dyn Store) -> Result<Counts, Failure> {
     let mut counts = Counts::default();
     let everything = usize::MAX >> 1;
-    for values in stores.core.select(Select::from(&tables::ORDERS, everything)).await? {
+    for values in core.select(Select::from(&tables::ORDERS, everything)).await? {
         let status = text(&tables::ORDERS, &values, "status");
         counts.intents += 1;
         counts.orders += u64::from(!matches!(status, "abandoned" | "requested"));
@@ -203,7 +262,7 @@ async fn count(stores: &Stores) -> Result<Counts, Failure> {
         let instance = text(&tables::ORDERS, &values, "instance");
         counts.by_instance.entry(instance.to_owned()).or_default().0 += 1;
     }
-    for values in stores.core.select(Select::from(&tables::FILLS, everything)).await? {
+    for values in core.select(Select::from(&tables::FILLS, everything)).await? {
         counts.fills += 1;
         let instance = text(&tables::FILLS, &values, "instance");
         counts.by_instance.entry(instance.to_owned()).or_default().1 += 1;

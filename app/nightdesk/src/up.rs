@@ -7,31 +7,28 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use futures_util::future::{BoxFuture, TryFutureExt};
+use futures_util::future::BoxFuture;
 use nightdesk_assembly::{Apis, Desk, Stores, Trading, World};
-use nightdesk_bus::Bus;
 use nightdesk_bus_local::LocalBus;
 use nightdesk_core_engine::{Event, Reply, Request};
 use nightdesk_env::{Env, NoActivity};
-use nightdesk_host::http::{Heartbeat, Server, ServerOptions, State};
+use nightdesk_host::http::{Server, ServerOptions};
 use nightdesk_host::{Failure, Host, RunFile, Status};
-use nightdesk_platform::{EmergencyJournal, Secret, kpi};
+use nightdesk_platform::{EmergencyJournal, Secret};
 use nightdesk_platform_local::{DataDir, EmergencyFile, OsEntropy, SecretsFile, SystemClock};
-use nightdesk_shell::{ShellError, Stopper, StorageState};
+use nightdesk_process::{Config, failure, meters, readiness, shells};
+use nightdesk_shell::{ShellError, Stopper};
 
 use crate::cli::UpArgs;
-use crate::config::Config;
 use crate::summary::Summary;
-use crate::{api, client, data, exchange, failure, readiness, replay};
-
-/// How old a service's last turn may be before the process counts as stuck.
-const HEARTBEAT: Duration = Duration::from_secs(10);
+use crate::{api, client, cluster, data, exchange, replay};
 
 /// Wires everything and lets it run.
 pub(crate) async fn run(host: Host, args: UpArgs) -> Result<(), Failure> {
     let config = read_config(&args)?;
     let dir = data::data_dir(args.ask.data_dir.as_deref())?;
     let lock = DataDir::open(&dir).map_err(|error| Failure::new(Status::TryAgain, error))?;
+    cluster::refuse(&dir)?;
     let front = bind(&args, &config)?;
     data::keep_config(&dir, &config)?;
     let env = Env {
@@ -52,7 +49,7 @@ pub(crate) async fn run(host: Host, args: UpArgs) -> Result<(), Failure> {
     let endpoints = match config.endpoints() {
         Some(endpoints) => endpoints,
         None => {
-            let simulator = exchange::simulator(&config, &args, &dir, &key).await?;
+            let simulator = exchange::simulator(&config, &args, None, &dir, &key).await?;
             let endpoints = nightdesk_exchange_binance::Endpoints::simulator(&simulator.address().to_string());
             embed(&host, simulator.clone(), &args);
             embedded = Some(simulator);
@@ -62,7 +59,7 @@ pub(crate) async fn run(host: Host, args: UpArgs) -> Result<(), Failure> {
     let trading = config.trading()?;
     let stores = data::open_stores(&dir, &trading).await?;
     let emergency: Arc<dyn EmergencyJournal> = Arc::new(EmergencyFile::open(&dir.join("emergency.journal"))?);
-    let (binance, events) = exchange::connect(&config, endpoints, &key)?;
+    let (binance, events) = nightdesk_process::exchange::connect(&config, endpoints, &key)?;
     let bus = LocalBus::new(Arc::clone(&env.activity));
     let world = World {
         env: env.clone(),
@@ -85,7 +82,7 @@ pub(crate) async fn run(host: Host, args: UpArgs) -> Result<(), Failure> {
         settle.settle(&asked, true).await;
         Ok::<(), Failure>(())
     });
-    readiness::watch(&host, &apis, config.symbols()?);
+    readiness::watch(&host, apis.core.clone(), config.symbols()?);
     hand_over(&apis, &*emergency, &dir, &env).await?;
     serve(&host, &args, front, &dir, &apis, &stores, &env)?;
     if let Some(limit) = args.run_for {
@@ -131,35 +128,13 @@ fn embed(host: &Host, simulator: nightdesk_exchange_simulator::ExchangeSimulator
     }
 }
 
-/// The KPIs that nobody in particular owns, brought up to date whenever somebody looks.
+/// The KPIs that nobody in particular owns.
 pub(crate) fn measure(host: &Host, trading: &Trading, apis: &Apis, bus: &LocalBus) {
-    const EXCHANGE: &str = "binance";
     for worker in &trading.workers {
-        let instance = [worker.instance.as_str()];
-        let by_strategy = [
-            kpi::STRATEGY_PNL_DAILY,
-            kpi::STRATEGY_TRADES,
-            kpi::STRATEGY_ERRORS,
-            kpi::STRATEGY_ERROR_RATIO,
-            kpi::STRATEGY_PNL,
-            kpi::STRATEGY_SHARPE,
-            kpi::STRATEGY_DRAWDOWN_MAX,
-        ];
-        for measure in by_strategy {
-            host.metrics().preset(&measure, &instance);
-        }
+        meters::strategy(host, worker.instance.as_str());
     }
-    let (gauges, bus) = (Arc::clone(&apis.gauges), bus.clone());
-    host.metrics().before_scrape(move |metrics| {
-        let figures = gauges.figures();
-        metrics.set(&kpi::EXCHANGE_FILL_RATIO, &[EXCHANGE], figures.fill_rate().unwrap_or(f64::NAN));
-        metrics.set(&kpi::EXCHANGE_SLIPPAGE_MEAN, &[EXCHANGE], figures.mean_slippage().unwrap_or(f64::NAN));
-        metrics.set(&kpi::EXCHANGE_RATE_LIMIT_USAGE, &[EXCHANGE, "weight"], figures.limits.weight);
-        metrics.set(&kpi::EXCHANGE_RATE_LIMIT_USAGE, &[EXCHANGE, "orders"], figures.limits.orders);
-        for (queue, waiting) in bus.waiting() {
-            metrics.set(&kpi::QUEUE_MESSAGES_WAITING, &[queue.as_str()], waiting as f64);
-        }
-    });
+    meters::exchange(host, Arc::clone(&apis.gauges));
+    meters::queues(host, Arc::new(bus.clone()));
 }
 
 /// Registers the shells with the host, which drains in reverse: the workers first, so that nothing new is decided; then
@@ -185,38 +160,8 @@ type Running = ((String, BoxFuture<'static, Result<(), ShellError>>), Stopper);
 fn register_shells(host: &Host, shells: Vec<Running>, statuses: &BTreeMap<String, Arc<nightdesk_shell::Status>>) {
     for ((name, shell), stopper) in shells {
         if let Some(status) = statuses.get(&name) {
-            let asked = Arc::clone(status);
-            host.health().check(format!("{name} store"), move || match asked.storage() {
-                StorageState::Works => State::Up,
-                StorageState::Starting => State::Down("starting".to_owned()),
-                StorageState::Failed => State::Down("the store takes no writes: no new risk".to_owned()),
-            });
-            watch_heartbeat(host, &name, Arc::clone(status));
+            shells::register(host, &name, shell, Arc::clone(status), stopper);
         }
-        host.register(name, shell.map_err(failure::of_shell), move || async move {
-            stopper.stop();
-            Ok::<(), Failure>(())
-        });
-    }
-}
-
-/// Beats for a service while its loop turns or has nothing to do: a shell that hangs in a commit or a decision stops it.
-fn watch_heartbeat(host: &Host, name: &str, status: Arc<nightdesk_shell::Status>) {
-    let heart = host.health().heartbeat(name.to_owned(), HEARTBEAT);
-    host.job(format!("{name} heartbeat"), beat(heart, status));
-}
-
-async fn beat(heart: Heartbeat, status: Arc<nightdesk_shell::Status>) -> Result<(), Failure> {
-    let mut ticks = tokio::time::interval(Duration::from_secs(1));
-    let mut before = (0, 0);
-    loop {
-        ticks.tick().await;
-        let now = status.progress();
-        // At rest, or further than a second ago.
-        if now.0 == now.1 || now != before {
-            heart.beat();
-        }
-        before = now;
     }
 }
 

@@ -4,26 +4,34 @@ mod truth;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use nightdesk_assembly::Trading;
 use nightdesk_core_engine::tables;
 use nightdesk_host::{Failure, Status, output};
 use nightdesk_orders::ClientOrderId;
+use nightdesk_platform_local::{DataDir, DataDirError};
 use nightdesk_store::{JournalRow, Row, Schema, Select, Store, Table, Value};
-use nightdesk_store_sql::SqliteStore;
+use nightdesk_store_sql::{PostgresOptions, PostgresStore, SqliteStore};
 use nightdesk_units::Decimal;
 use serde::Serialize;
 
 use self::truth::{Truth, truth};
 use crate::cli::VerifyArgs;
-use crate::config::ExchangeKind;
-use crate::data;
+use crate::cluster;
+use crate::data::{self, Database};
+use nightdesk_process::ExchangeKind;
 
 /// Rows read at once.
 const PAGE: usize = 10_000;
 /// The most differences that are listed; all are counted.
 const LISTED: usize = 50;
+
+/// How often a running cluster is looked at until nothing differs.
+const LOOKS: u32 = 10;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(300);
 
 /// What was compared, and what differed.
 #[derive(Debug, Default, Serialize)]
@@ -70,10 +78,18 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<(), Failure> {
     if let Some(record) = args.record.as_deref().filter(|record| !record.is_file()) {
         return Err(Failure::new(Status::Unavailable, format!("there is no record {}", record.display())));
     }
-    let _lock = nightdesk_platform_local::DataDir::open(&dir)
-        .map_err(|error| Failure::new(Status::TryAgain, format!("{error} (stop it first: a running book changes)")))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let report = runtime.block_on(verify(&dir, args.record.as_deref()))?;
+    let record = args.record.as_deref();
+    let report = match (DataDir::open(&dir), cluster::running_database(&dir)) {
+        (Ok(_lock), _) => runtime.block_on(compare(&dir, record))?,
+        (Err(DataDirError::InUse { .. }), Some(url)) => {
+            runtime.block_on(compare_running(&dir, &Books::Postgres(url), record))?
+        }
+        (Err(error), _) => {
+            let text = format!("{error} (stop it first: a running book changes)");
+            return Err(Failure::new(Status::TryAgain, text));
+        }
+    };
     if args.ask.json {
         output::json(&report)?;
     } else {
@@ -100,31 +116,81 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Compares everything in `dir`.
-pub(crate) async fn verify(dir: &Path, record: Option<&Path>) -> anyhow::Result<Report> {
+/// Where the services' databases are.
+pub(crate) enum Books {
+    /// Files in the data directory.
+    Files,
+    /// Schemas of the database at this address, which holds a password.
+    Postgres(String),
+}
+
+impl Books {
+    /// Opens a service's database for reading.
+    pub(crate) async fn open(&self, database: &Database) -> anyhow::Result<Arc<dyn Store>> {
+        Ok(match self {
+            Self::Files => Arc::new(SqliteStore::open_to_read(&database.folder, database.schema).await?),
+            Self::Postgres(url) => {
+                let options = PostgresOptions::new(url, &database.stream)?;
+                Arc::new(PostgresStore::open_to_read(options, database.schema).await?)
+            }
+        })
+    }
+
+    fn lacks(&self, database: &Database) -> bool {
+        matches!(self, Self::Files) && !database.file().exists()
+    }
+}
+
+/// Compares what is in `dir`, for which a cluster's database is started.
+async fn compare(dir: &Path, record: Option<&Path>) -> Result<Report, Failure> {
+    if !cluster::is_cluster(dir) {
+        return Ok(verify(dir, &Books::Files, record).await?);
+    }
+    let servers = cluster::PrivateServers::start_database(dir).await?;
+    let report = verify(dir, &Books::Postgres(servers.postgres_url()), record).await;
+    servers.stop().await?;
+    Ok(report?)
+}
+
+/// Compares a cluster that runs. Each of its databases is read as it was at one moment, but the exchange goes on: as long as
+/// something differs it is looked at again, and what moves all the time cannot be compared.
+async fn compare_running(dir: &Path, books: &Books, record: Option<&Path>) -> Result<Report, Failure> {
+    let mut report = verify(dir, books, record).await?;
+    for _ in 1..LOOKS {
+        if report.differences == 0 {
+            break;
+        }
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+        report = verify(dir, books, record).await?;
+    }
+    Ok(report)
+}
+
+/// Compares all of `books`, kept with `dir`.
+pub(crate) async fn verify(dir: &Path, books: &Books, record: Option<&Path>) -> anyhow::Result<Report> {
     let config = data::kept_config(dir)?;
     let trading = config.trading()?;
     let mut report = Report::default();
-    for database in data::databases(dir, &trading) {
-        if !database.file().exists() {
+    let databases = data::databases(dir, &trading);
+    for database in &databases {
+        if books.lacks(database) {
             report.differ(format!("{} is missing", database.file().display()));
             continue;
         }
-        let store = SqliteStore::open_to_read(&database.folder, database.schema).await?;
-        let journal = journal(&store, &database.stream, &mut report).await?;
+        let store = books.open(database).await?;
+        let journal = journal(&*store, &database.stream, &mut report).await?;
         report.facts += journal.len() as u64;
         match replay(&trading, &database.stream, &journal) {
-            Ok(expected) => compare_rows(&store, &database.stream, database.schema, expected, &mut report).await?,
+            Ok(expected) => compare_rows(&*store, &database.stream, database.schema, expected, &mut report).await?,
             // A journal that makes no sense is what this command looks for.
             Err(error) => report.differ(format!("{}: the journal cannot be replayed: {error:#}", database.stream)),
         }
     }
-    let core = &nightdesk_core_engine::SCHEMA;
     let Some(record) = record_of(dir, record, config.exchange.kind) else { return Ok(report.conclude()) };
     // A missing database has been told.
-    if dir.join(format!("{}.sqlite", core.service)).exists() {
-        let store = SqliteStore::open_to_read(dir, core).await?;
-        if let Err(error) = compare_record(&store, &record, &mut report).await {
+    if let Some(core) = databases.first().filter(|core| !books.lacks(core)) {
+        let store = books.open(core).await?;
+        if let Err(error) = compare_record(&*store, &record, &mut report).await {
             report.differ(format!("the exchange's record cannot be compared with: {error:#}"));
         }
     }
@@ -141,7 +207,7 @@ fn record_of(dir: &Path, named: Option<&Path>, kind: ExchangeKind) -> Option<Pat
     }
 }
 
-async fn journal(store: &SqliteStore, stream: &str, report: &mut Report) -> anyhow::Result<Vec<JournalRow>> {
+async fn journal(store: &dyn Store, stream: &str, report: &mut Report) -> anyhow::Result<Vec<JournalRow>> {
     let mut rows = Vec::new();
     loop {
         let after = rows.last().map_or(0, |row: &JournalRow| row.version);
@@ -175,7 +241,7 @@ fn replay(trading: &Trading, name: &str, journal: &[JournalRow]) -> anyhow::Resu
 }
 
 async fn compare_rows(
-    store: &SqliteStore,
+    store: &dyn Store,
     name: &str,
     schema: &Schema,
     expected: Vec<Row>,
@@ -209,12 +275,12 @@ async fn compare_rows(
     Ok(())
 }
 
-async fn all_rows(store: &SqliteStore, table: &'static Table) -> anyhow::Result<Vec<Vec<Value>>> {
+async fn all_rows(store: &dyn Store, table: &'static Table) -> anyhow::Result<Vec<Vec<Value>>> {
     // One sweep by key; a projection fits in memory, as it did when the service built it.
     Ok(store.select(Select::from(table, usize::try_from(i64::MAX)?)).await?)
 }
 
-async fn compare_record(store: &SqliteStore, record: &Path, report: &mut Report) -> anyhow::Result<()> {
+async fn compare_record(store: &dyn Store, record: &Path, report: &mut Report) -> anyhow::Result<()> {
     let mut bases = BTreeMap::new();
     // Gaps have been told already.
     for row in journal(store, "core-engine", &mut Report::default()).await? {
@@ -241,7 +307,7 @@ fn decimal(table: &Table, values: &[Value], name: &str) -> Decimal {
     text(table, values, name).parse().unwrap_or_default()
 }
 
-async fn compare_orders(store: &SqliteStore, truth: &Truth, report: &mut Report) -> anyhow::Result<()> {
+async fn compare_orders(store: &dyn Store, truth: &Truth, report: &mut Report) -> anyhow::Result<()> {
     let mut ours = BTreeMap::new();
     for values in all_rows(store, &tables::ORDERS).await? {
         ours.insert(text(&tables::ORDERS, &values, "client_order_id"), values);
@@ -284,7 +350,7 @@ async fn compare_orders(store: &SqliteStore, truth: &Truth, report: &mut Report)
     Ok(())
 }
 
-async fn compare_fills(store: &SqliteStore, truth: &Truth, report: &mut Report) -> anyhow::Result<()> {
+async fn compare_fills(store: &dyn Store, truth: &Truth, report: &mut Report) -> anyhow::Result<()> {
     let table = &tables::FILLS;
     let mut ours = BTreeMap::new();
     for values in all_rows(store, table).await? {
@@ -308,7 +374,7 @@ async fn compare_fills(store: &SqliteStore, truth: &Truth, report: &mut Report) 
     Ok(())
 }
 
-async fn compare_holdings(store: &SqliteStore, truth: &Truth, report: &mut Report) -> anyhow::Result<()> {
+async fn compare_holdings(store: &dyn Store, truth: &Truth, report: &mut Report) -> anyhow::Result<()> {
     let table = &tables::POSITIONS;
     let mut positions = truth.positions.clone();
     for values in all_rows(store, table).await? {

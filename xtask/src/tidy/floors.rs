@@ -11,13 +11,14 @@ enum Floor {
     Adapters,
     Services,
     Assembly,
+    Process,
     Sim,
     App,
     Bench,
     Xtask,
 }
 
-use Floor::{Adapters, App, Assembly, Bench, Domain, Ports, Services, Sim, Xtask};
+use Floor::{Adapters, App, Assembly, Bench, Domain, Ports, Process, Services, Sim, Xtask};
 
 /// Crates from outside that a floor must not name, and why.
 struct Ban {
@@ -26,7 +27,7 @@ struct Ban {
     why: &'static str,
 }
 
-const BANS: [Ban; 4] = [
+const BANS: [Ban; 5] = [
     Ban {
         floors: &[Domain, Ports, Services, Assembly],
         crates: &[
@@ -53,6 +54,11 @@ const BANS: [Ban; 4] = [
         floors: &[Domain, Ports, Adapters, Services, Assembly],
         crates: &["anyhow", "clap"],
         why: "libraries have typed errors and no command line",
+    },
+    Ban {
+        floors: &[Process],
+        crates: &["anyhow"],
+        why: "a process ends with a host::Failure, which names its exit code",
     },
 ];
 
@@ -89,6 +95,7 @@ impl Floor {
         let places = places.into_iter().chain([("crates/services", Services), ("app", App)]);
         match folder {
             "crates/assembly" => Some(Assembly),
+            "crates/process" => Some(Process),
             "crates/sim" => Some(Sim),
             "xtask" => Some(Xtask),
             "xtask/bench" => Some(Bench),
@@ -106,8 +113,9 @@ impl Floor {
             Ports => &[Domain, Ports],
             Adapters | Services => &[Domain, Ports],
             Assembly => &[Domain, Ports, Adapters, Services],
-            Sim | App => &[Domain, Ports, Adapters, Services, Assembly],
-            Bench => &[Domain, Ports, Adapters, Services, Assembly, Sim, App],
+            Process | Sim => &[Domain, Ports, Adapters, Services, Assembly],
+            App => &[Domain, Ports, Adapters, Services, Assembly, Process],
+            Bench => &[Domain, Ports, Adapters, Services, Assembly, Process, Sim, App],
             Xtask => &[],
         }
     }
@@ -182,6 +190,8 @@ mod tests {
         arrow("app/core-engine", "crates/services/core-engine", false, &[]);
         arrow("crates/assembly", "crates/services/core-engine", false, &[]);
         arrow("crates/sim", "crates/assembly", false, &[]);
+        arrow("app/core-engine", "crates/process", false, &[]);
+        arrow("crates/process", "crates/assembly", false, &[]);
         arrow("xtask/bench", "crates/sim", false, &[]);
     }
 
@@ -198,6 +208,7 @@ mod tests {
         no("crates/services/core-engine", "crates/adapters/store-sql");
         no("crates/services/core-engine", "crates/assembly");
         no("crates/sim", "app/nightdesk");
+        no("crates/assembly", "crates/process");
         no("app/nightdesk", "crates/sim");
         no("app/nightdesk", "somewhere/else");
     }

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what went wrong by panicking")]
 #![allow(clippy::print_stdout, reason = "a seed that failed must be known")]
 
+mod cluster;
 mod desk;
 mod market;
 mod record;
@@ -15,6 +16,7 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+pub(crate) use cluster::Cluster;
 pub(crate) use desk::{Desk, Ended, config, nightdesk, secret_set, verify};
 pub(crate) use market::Simulator;
 pub(crate) use record::{Record, Truth};
@@ -139,6 +141,11 @@ fn joined(body: &str) -> String {
 
 /// Sends a signal that [`std::process::Child`] does not know.
 pub(crate) fn signal(pid: u32, name: &str) {
-    let status = std::process::Command::new("sh").args(["-c", &format!("kill -{name} {pid}")]).status().unwrap();
-    assert!(status.success(), "kill -{name} {pid}");
+    assert!(signal_if_there(pid, name), "kill -{name} {pid}");
+}
+
+/// The same to a process that may have ended; false when it has.
+pub(crate) fn signal_if_there(pid: u32, name: &str) -> bool {
+    let sh = std::process::Command::new("sh").args(["-c", &format!("kill -{name} {pid}")]).status().unwrap();
+    sh.success()
 }

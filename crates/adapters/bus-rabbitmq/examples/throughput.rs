@@ -1,6 +1,6 @@
 //! How many durable messages a second go through a private RabbitMQ: published, confirmed, delivered and acknowledged.
 //!
-//! `cargo run --release -p nightdesk-bus-rabbitmq --features local-broker --example throughput [MESSAGES]`
+//! `cargo run --release -p nightdesk-bus-rabbitmq --example throughput [MESSAGES]`
 #![allow(clippy::unwrap_used, clippy::print_stdout)] // A measurement, not the product.
 
 use std::time::{Duration, Instant};
@@ -9,8 +9,8 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use nightdesk_bus::Bus;
 use nightdesk_bus::contract::message;
-use nightdesk_bus_rabbitmq::local_broker::LocalBroker;
 use nightdesk_bus_rabbitmq::{RabbitBus, RabbitConfig};
+use nightdesk_private_servers::Rabbitmq;
 use nightdesk_wire::Queue;
 
 /// Publishes under way at a time.
@@ -20,8 +20,8 @@ const WINDOW: usize = 1000;
 async fn main() {
     let count = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(50_000_u64);
     let folder = std::env::temp_dir().join(format!("nightdesk-throughput-{}", std::process::id()));
-    let broker = LocalBroker::start(&folder).unwrap();
-    let bus = RabbitBus::start(RabbitConfig::new(&broker.address(), "throughput").unwrap()).unwrap();
+    let broker = Rabbitmq::start(&folder).unwrap();
+    let bus = RabbitBus::start(RabbitConfig::new(&broker.url(), "throughput").unwrap()).unwrap();
     let queue = Queue::named("throughput".to_owned());
     for seq in 1..=200 {
         round_trip(&bus, &queue, seq).await;

@@ -176,6 +176,6 @@ async fn a_queue_of_another_shape_is_named(house: &House) {
 impl House {
     /// A connection that is not ours.
     async fn foreign(&self) -> Connection {
-        Connection::connect(&self.broker().address(), ConnectionProperties::default()).await.unwrap()
+        Connection::connect(&self.broker().url(), ConnectionProperties::default()).await.unwrap()
     }
 }

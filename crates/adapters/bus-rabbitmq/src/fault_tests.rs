@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use nightdesk_bus::contract::{message, quote, trade};
 use nightdesk_bus::{BusError, Consumer};
+use nightdesk_private_servers::Rabbitmq;
 
-use super::local_broker::LocalBroker;
 use super::test_house::{House, Proxy, eventually, number, seconds};
 use super::*;
 
@@ -116,7 +116,7 @@ impl Reading {
 async fn a_reader_that_is_cut_off_gives_its_messages_back(house: &House) {
     let queue = Queue::named("frozen".to_owned());
     let mut proxy = Proxy::to(house.broker().port()).await;
-    let config = RabbitConfig::new(&house.broker().address_at(proxy.port), "cut-off").unwrap();
+    let config = RabbitConfig::new(&house.broker().url_by(proxy.port), "cut-off").unwrap();
     let (cut_off, other) = (RabbitBus::start(config).unwrap(), house.bus("other"));
     let mut first = cut_off.consume(queue.clone()).unwrap();
     other.publish(message(&queue, "a", 1)).await.unwrap();
@@ -134,7 +134,7 @@ async fn a_reader_that_is_cut_off_gives_its_messages_back(house: &House) {
 async fn a_cut_is_mended_and_nothing_is_lost(house: &House) {
     let queue = Queue::named("cut".to_owned());
     let mut proxy = Proxy::to(house.broker().port()).await;
-    let config = RabbitConfig::new(&house.broker().address_at(proxy.port), "cut").unwrap();
+    let config = RabbitConfig::new(&house.broker().url_by(proxy.port), "cut").unwrap();
     let bus = RabbitBus::start(config).unwrap();
     let mut consumer = bus.consume(queue.clone()).unwrap();
     let mut stream = bus.market("cut", Interest { quotes: true, trades: true, ..Interest::default() });
@@ -175,11 +175,11 @@ async fn a_killed_broker_loses_nothing_confirmed(house: &House, round: u64, limi
     let sender = Sender::start(&bus, &queue);
     let mut reading = Reading::default();
     reading.read(&mut consumer, 200).await;
-    house.slowly(LocalBroker::kill).await;
+    house.slowly(Rabbitmq::kill).await;
     eventually("the loss is noticed", || matches!(bus.status(), BusState::Waiting(_))).await;
     let before = sender.confirmed();
     // The port begins to answer while nobody but the bus looks at it.
-    let start = house.slowly(|broker| broker.start_again().map(|()| Instant::now())).await.unwrap();
+    let start = house.slowly(|broker| broker.restart().map(|()| Instant::now())).await.unwrap();
     eventually("a message is confirmed", || sender.confirmed() > before).await;
     let confirmed = start.elapsed();
     eventually("the bus is up again", || bus.status() == BusState::Up).await;
@@ -219,7 +219,7 @@ async fn a_frozen_broker_is_not_waited_for(house: &House) {
 }
 
 async fn a_bus_may_start_before_its_broker(house: &House) {
-    house.slowly(LocalBroker::stop).await;
+    house.slowly(Rabbitmq::stop).await;
     let bus = house.bus("early");
     let queue = Queue::named("early".to_owned());
     let mut consumer = bus.consume(queue.clone()).unwrap();
@@ -228,7 +228,7 @@ async fn a_bus_may_start_before_its_broker(house: &House) {
         _ => false,
     })
     .await;
-    house.slowly(LocalBroker::start_again).await.unwrap();
+    house.slowly(Rabbitmq::restart).await.unwrap();
     let start = Instant::now();
     let sent = bus.publish(message(&queue, "a", 1));
     assert_eq!(number(&consumer.next().await.unwrap()), 1);

@@ -13,8 +13,7 @@ mod config;
 mod depths;
 mod inlet;
 mod link;
-#[cfg(any(test, feature = "local-broker"))]
-pub mod local_broker;
+mod management;
 mod market;
 mod pending;
 mod publisher;
@@ -33,6 +32,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 pub use config::{ConfigError, RabbitConfig};
+pub use management::{Management, ManagementError};
 pub use status::BusState;
 
 use depths::Depths;

@@ -5,16 +5,16 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use nightdesk_bus::Delivery;
+use nightdesk_private_servers::Rabbitmq;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::local_broker::LocalBroker;
 use crate::{RabbitBus, RabbitConfig};
 
 /// A broker with a folder of its own, both gone at the end.
 pub(crate) struct House {
-    broker: Arc<Mutex<Option<LocalBroker>>>,
+    broker: Arc<Mutex<Option<Rabbitmq>>>,
     folder: PathBuf,
 }
 
@@ -22,7 +22,7 @@ impl House {
     pub(crate) fn new(name: &str) -> Self {
         let folder = std::env::temp_dir().join(format!("nightdesk-rabbit-{name}-{}", std::process::id()));
         let start = Instant::now();
-        let broker = LocalBroker::start(&folder).expect("RabbitMQ starts");
+        let broker = Rabbitmq::start(&folder).expect("RabbitMQ starts");
         println!("{:>5} ms  the broker starts", start.elapsed().as_millis());
         Self { broker: Arc::new(Mutex::new(Some(broker))), folder }
     }
@@ -32,7 +32,7 @@ impl House {
     }
 
     pub(crate) fn config(&self, service: &str) -> RabbitConfig {
-        RabbitConfig::new(&self.broker().address(), service).expect("an address")
+        RabbitConfig::new(&self.broker().url(), service).expect("an address")
     }
 
     pub(crate) fn bus(&self, service: &str) -> RabbitBus {
@@ -40,10 +40,7 @@ impl House {
     }
 
     /// Does something slow with the broker away from the runtime's threads.
-    pub(crate) async fn slowly<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&mut LocalBroker) -> T + Send + 'static,
-    ) -> T {
+    pub(crate) async fn slowly<T: Send + 'static>(&self, work: impl FnOnce(&mut Rabbitmq) -> T + Send + 'static) -> T {
         let broker = Arc::clone(&self.broker);
         let done = tokio::task::spawn_blocking(move || {
             let mut broker = broker.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -61,11 +58,11 @@ impl Drop for House {
     }
 }
 
-pub(crate) struct Guard<'a>(MutexGuard<'a, Option<LocalBroker>>);
+pub(crate) struct Guard<'a>(MutexGuard<'a, Option<Rabbitmq>>);
 
 impl std::ops::Deref for Guard<'_> {
-    type Target = LocalBroker;
-    fn deref(&self) -> &LocalBroker {
+    type Target = Rabbitmq;
+    fn deref(&self) -> &Rabbitmq {
         self.0.as_ref().expect("a broker")
     }
 }

@@ -153,10 +153,7 @@ async fn keep_time(shared: Arc<Shared>) {
         match shared.rest.measure_clock().await {
             Ok(()) => {
                 backoff = Backoff::new(shared.config.backoff);
-                let symbols = &shared.config.symbols;
-                let unknown = symbols.iter().any(|symbol| shared.instrument(*symbol).is_none());
-                let loaded = if unknown { shared.load(symbols, true).await.map(drop) } else { Ok(()) };
-                if let Err(error) = loaded {
+                if let Err(error) = shared.learn().await {
                     tracing::warn!(%error, "no instruments yet: {error}");
                     sleep(backoff.next(chance())).await;
                     continue;
@@ -235,7 +232,7 @@ impl Exchange for Binance {
 
     fn instruments(&self, symbols: &[Symbol]) -> Answer<Vec<Instrument>> {
         let (shared, symbols) = (Arc::clone(&self.shared), symbols.to_vec());
-        Box::pin(async move { shared.load(&symbols, false).await })
+        Box::pin(async move { shared.instruments(&symbols).await })
     }
 
     fn place(&self, order: &NewOrder, window: Window) -> Answer<Placed> {

@@ -96,7 +96,7 @@ impl MarketTask {
     async fn learn_scales(&mut self) -> Result<(), Cut> {
         let symbols = &self.shared.config.symbols;
         if std::mem::take(&mut self.suspect) {
-            self.shared.load(symbols, true).await.map_err(|e| format!("no instruments: {e}"))?;
+            self.shared.load(symbols).await.map_err(|e| format!("no instruments: {e}"))?;
         }
         let scale = |symbol: &Symbol| self.shared.instrument(*symbol).map(|instrument| (*symbol, instrument.scale));
         self.scales = symbols.iter().filter_map(scale).collect();

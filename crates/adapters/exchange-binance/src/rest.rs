@@ -81,8 +81,10 @@ struct Reply {
 
 /// The largest answer taken in; `exchangeInfo` of every instrument has about 15 MB.
 const MAX_BODY: usize = 64 << 20;
-/// Samples of a clock measurement.
+/// Samples of a clock measurement, at most.
 const CLOCK_SAMPLES: usize = 3;
+/// An uncertainty that further samples need not improve.
+const CLOCK_SURE: Micros = Micros::from_millis(2);
 
 /// The REST side of the adapter.
 #[derive(Debug)]
@@ -300,6 +302,9 @@ impl Rest {
             let request = Request::get("/api/v3/time", Params::new(), 1);
             let (server, resolution) = self.call(request, decode::server_time).await?;
             samples.push(Sample { sent, round_trip: start.elapsed().into(), server, resolution });
+            if estimate(&samples).is_some_and(|offset| offset.uncertainty <= CLOCK_SURE) {
+                break;
+            }
         }
         if let Some(offset) = estimate(&samples) {
             self.clock.set(offset);

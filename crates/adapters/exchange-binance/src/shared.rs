@@ -7,6 +7,7 @@ use nightdesk_exchange::{ExchangeError, Purpose};
 use nightdesk_market::Instrument;
 use nightdesk_units::{Micros, Scale, Symbol, Timestamp};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::config::Config;
 use crate::decode::{self, ExchangeInfo};
@@ -18,6 +19,9 @@ use crate::witness::Witness;
 /// Sees each market frame and book snapshot as received, with the time of receipt by our clock: for recording.
 pub type Tap = Arc<dyn Fn(Timestamp, &str) + Send + Sync>;
 
+/// How long what was learnt at the start counts as just learnt.
+const START: std::time::Duration = std::time::Duration::from_secs(10);
+
 /// Shared by all parts of one adapter.
 pub(crate) struct Shared {
     pub(crate) config: Config,
@@ -26,6 +30,8 @@ pub(crate) struct Shared {
     /// Reports that the user stream owes.
     witness: Mutex<Witness>,
     instruments: Mutex<BTreeMap<Symbol, Instrument>>,
+    /// When they were learnt at the start, until somebody has asked for them.
+    learnt_at: Mutex<Option<Instant>>,
     /// True once clock and instruments are known.
     pub(crate) ready: watch::Sender<bool>,
     pub(crate) tap: Option<Tap>,
@@ -39,6 +45,7 @@ impl Shared {
             rest,
             witness: Mutex::default(),
             instruments: Mutex::default(),
+            learnt_at: Mutex::default(),
             ready: watch::Sender::new(false),
             tap,
         }
@@ -52,8 +59,30 @@ impl Shared {
         self.instruments.lock().unwrap_or_else(PoisonError::into_inner).get(&symbol).cloned()
     }
 
+    /// The instruments of `symbols`, asked for unless they have just been learnt at the start.
+    pub(crate) async fn instruments(&self, symbols: &[Symbol]) -> Result<Vec<Instrument>, ExchangeError> {
+        let just_learnt = self.learnt_at.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if just_learnt.is_some_and(|at| at.elapsed() < START) && !symbols.is_empty() {
+            let known: Option<Vec<Instrument>> = symbols.iter().map(|symbol| self.instrument(*symbol)).collect();
+            if let Some(known) = known {
+                return Ok(known);
+            }
+        }
+        self.load(symbols).await
+    }
+
+    /// Fetches what is needed to understand the exchange.
+    pub(crate) async fn learn(&self) -> Result<(), ExchangeError> {
+        let symbols = &self.config.symbols;
+        if symbols.iter().any(|symbol| self.instrument(*symbol).is_none()) {
+            self.load(symbols).await?;
+            *self.learnt_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        }
+        Ok(())
+    }
+
     /// Fetches the instruments of `symbols` (all when empty) and the exchange's limits; remembers both.
-    pub(crate) async fn load(&self, symbols: &[Symbol], admit: bool) -> Result<Vec<Instrument>, ExchangeError> {
+    pub(crate) async fn load(&self, symbols: &[Symbol]) -> Result<Vec<Instrument>, ExchangeError> {
         let mut params = Params::new();
         if !symbols.is_empty() {
             let names: Vec<_> = symbols.iter().map(|symbol| format!("\"{symbol}\"")).collect();
@@ -61,9 +90,7 @@ impl Shared {
         }
         let mut request = Request::get("/api/v3/exchangeInfo", params, 20);
         request.limit = Some(self.config.request_limit * 5);
-        if admit {
-            self.rest.limiter.admit(Purpose::Query, request.weight).await;
-        }
+        self.rest.limiter.admit(Purpose::Query, request.weight).await;
         let info = self.rest.call(request, decode::exchange_info).await?;
         self.remember(symbols, info)
     }
@@ -96,7 +123,7 @@ impl Shared {
         if let Some(instrument) = self.instrument(symbol) {
             return Ok(instrument.scale);
         }
-        let loaded = self.load(&[symbol], true).await?;
+        let loaded = self.load(&[symbol]).await?;
         let scale = loaded.iter().find(|instrument| instrument.symbol == symbol).map(|instrument| instrument.scale);
         scale.ok_or_else(|| ExchangeError::Rejected { code: -1121, reason: format!("no instrument {symbol}") })
     }

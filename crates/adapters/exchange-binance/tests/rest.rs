@@ -138,7 +138,7 @@ async fn a_refused_timestamp_has_the_clock_measured_again() {
     let (binance, _events) = fake.connect_ready().await;
     let before = fake.seen("GET /api/v3/time").len();
     assert_eq!(class(&binance.balances().await), "retry");
-    fake.wait_for("GET /api/v3/time", before + 3).await;
+    fake.wait_for("GET /api/v3/time", before + 1).await;
     fake.check();
 }
 

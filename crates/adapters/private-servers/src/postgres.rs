@@ -1,7 +1,6 @@
 //! PostgreSQL of one's own.
 
 use std::fs;
-use std::io::Read;
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,7 +8,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::process::{Process, ServerError, User, free_port, trying};
+use crate::process::{Process, ServerError, User, free_ports, is_alive, password, trying};
 
 /// Where Debian keeps the versions.
 const VERSIONS: &str = "/usr/lib/postgresql";
@@ -20,6 +19,9 @@ const REMEDY: &str = "apt-get install --no-install-recommends postgresql";
 const START: Duration = Duration::from_secs(60);
 /// How long a stop may take.
 const STOP: Duration = Duration::from_secs(10);
+/// How often a start is tried while an earlier server's processes are still ending, and the pause between.
+const TRIES: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(250);
 /// The user and the database in it.
 const NAME: &str = "nightdesk";
 
@@ -44,12 +46,25 @@ impl Postgres {
         let (programs, user) = (programs()?, User::unprivileged(&["postgres"])?);
         user.make_dir(dir)?;
         let password = password(user, &dir.join("password"))?;
-        let mut server = Self { programs, user, dir: dir.to_owned(), port: free_port()?, password, process: None };
+        let [port] = free_ports()?;
+        let mut server = Self { programs, user, dir: dir.to_owned(), port, password, process: None };
         if !server.data().join("PG_VERSION").is_file() {
             server.initialise()?;
         }
         server.restart()?;
         Ok(server)
+    }
+
+    /// Where the server is that somebody else has started with its data in `dir`; `None` where none runs. Holds the
+    /// password.
+    #[must_use]
+    pub fn running(dir: &Path) -> Option<String> {
+        let password = fs::read_to_string(dir.join("password")).ok()?;
+        // Its fourth line is the port.
+        let facts = fs::read_to_string(dir.join("data").join("postmaster.pid")).ok()?;
+        let port: u16 = facts.lines().nth(3)?.trim().parse().ok()?;
+        TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;
+        Some(address(port, &password))
     }
 
     /// Where it is, as `postgres://…`. Holds the password.
@@ -61,7 +76,7 @@ impl Postgres {
     /// The same by way of another port, as of a proxy.
     #[must_use]
     pub fn url_by(&self, port: u16) -> String {
-        format!("postgres://{NAME}:{}@127.0.0.1:{port}/postgres", self.password)
+        address(port, &self.password)
     }
 
     /// Its port on the loopback address.
@@ -81,7 +96,22 @@ impl Postgres {
     /// # Errors
     /// When it does not start; with its last words.
     pub fn restart(&mut self) -> Result<(), ServerError> {
-        let mut command = self.user.command(&self.programs.join("postgres"));
+        let mut tried = 1;
+        loop {
+            match self.start_once() {
+                // Processes of a server that was killed with its owner may not have ended yet.
+                Err(ServerError::Failed { detail, .. }) if is_passing(&detail) && tried < TRIES => {
+                    std::thread::sleep(PAUSE);
+                    tried += 1;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    fn start_once(&mut self) -> Result<(), ServerError> {
+        self.forget_dead()?;
+        let mut command = self.user.bound(&self.programs.join("postgres"));
         command.arg("-D").arg(self.data()).args(["-p", &self.port.to_string()]);
         for setting in ["listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=100"] {
             command.args(["-c", setting]);
@@ -94,6 +124,22 @@ impl Postgres {
         })?;
         self.process = Some(process);
         Ok(())
+    }
+
+    /// Whether it has ended without being asked to.
+    pub fn has_ended(&mut self) -> bool {
+        self.process.as_mut().is_some_and(Process::has_ended)
+    }
+
+    /// Removes the mark of a server that is dead: where nobody has noted its end, PostgreSQL takes it for one that runs.
+    fn forget_dead(&self) -> Result<(), ServerError> {
+        let mark = self.data().join("postmaster.pid");
+        let Ok(text) = fs::read_to_string(&mark) else { return Ok(()) };
+        let Some(id) = text.lines().next().and_then(|line| line.trim().parse().ok()) else { return Ok(()) };
+        if is_alive(id) {
+            return Ok(());
+        }
+        fs::remove_file(&mark).map_err(trying(format!("remove {}", mark.display())))
     }
 
     /// Kills it with all its processes, as kill -9 and a lost machine do.
@@ -163,17 +209,13 @@ fn programs() -> Result<PathBuf, ServerError> {
     usable.max().map(programs).ok_or_else(missing)
 }
 
-/// The superuser's password: kept in a file, made at the first start.
-fn password(user: User, file: &Path) -> Result<String, ServerError> {
-    if let Ok(password) = fs::read_to_string(file) {
-        return Ok(password);
-    }
-    let mut bytes = [0_u8; 16];
-    let random = fs::File::open("/dev/urandom").and_then(|mut random| random.read_exact(&mut bytes));
-    random.map_err(trying("read /dev/urandom"))?;
-    let password: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    user.write_secret(file, &password)?;
-    Ok(password)
+/// Whether a start failed for what an earlier server leaves behind for a moment.
+fn is_passing(detail: &str) -> bool {
+    ["still in use", "postmaster.pid\" already exists"].iter().any(|said| detail.contains(said))
+}
+
+fn address(port: u16, password: &str) -> String {
+    format!("postgres://{NAME}:{password}@127.0.0.1:{port}/postgres")
 }
 
 fn succeeds(command: &mut Command) -> bool {
@@ -189,7 +231,9 @@ mod tests {
         let dir = std::env::temp_dir().join(format!("nightdesk-private-postgres-{}", std::process::id()));
         let mut server = Postgres::start(&dir).unwrap();
         let url = server.url();
+        assert_eq!(Postgres::running(&dir).as_ref(), Some(&url));
         server.kill();
+        assert_eq!(Postgres::running(&dir), None);
         assert!(TcpStream::connect((Ipv4Addr::LOCALHOST, server.port())).is_err());
         server.restart().unwrap();
         drop(server);

@@ -1,7 +1,7 @@
 //! A server's process: as whom it runs, where it listens, how it ends.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::{OpenOptionsExt, chown};
 use std::os::unix::process::CommandExt;
@@ -10,6 +10,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, geteuid, kill_process};
+
+use crate::keeper;
 
 /// Between two looks at something that takes its time.
 pub(crate) const LOOK: Duration = Duration::from_millis(20);
@@ -96,7 +98,17 @@ impl User {
 
     /// A command run by this user, with nothing to read, in a process group of its own.
     pub(crate) fn command(self, program: &Path) -> Command {
-        let mut command = Command::new(program);
+        self.prepared(Command::new(program))
+    }
+
+    /// The same, and killed when we are, whatever kills us.
+    pub(crate) fn bound(self, program: &Path) -> Command {
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL"]).arg(program);
+        self.prepared(command)
+    }
+
+    fn prepared(self, mut command: Command) -> Command {
         command.stdin(Stdio::null()).process_group(0).current_dir("/");
         if let Self(Some((uid, gid))) = self {
             command.uid(uid).gid(gid);
@@ -105,10 +117,33 @@ impl User {
     }
 }
 
-/// A port nobody listens on now.
-pub(crate) fn free_port() -> Result<u16, ServerError> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(trying("find a free port"))?;
-    Ok(listener.local_addr().map_err(trying("find a free port"))?.port())
+/// Loopback ports nobody listens on now, each another.
+///
+/// # Errors
+/// When the machine has none left.
+pub fn free_ports<const N: usize>() -> Result<[u16; N], ServerError> {
+    let mut ports = [0; N];
+    // Held until all are found, or one might be found twice.
+    let mut held = Vec::with_capacity(N);
+    for port in &mut ports {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(trying("find a free port"))?;
+        *port = listener.local_addr().map_err(trying("find a free port"))?.port();
+        held.push(listener);
+    }
+    Ok(ports)
+}
+
+/// A password: kept in `file`, made at the first start.
+pub(crate) fn password(user: User, file: &Path) -> Result<String, ServerError> {
+    if let Ok(password) = fs::read_to_string(file) {
+        return Ok(password);
+    }
+    let mut bytes = [0_u8; 16];
+    let random = fs::File::open("/dev/urandom").and_then(|mut random| random.read_exact(&mut bytes));
+    random.map_err(trying("read /dev/urandom"))?;
+    let password: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    user.write_secret(file, &password)?;
+    Ok(password)
 }
 
 /// A running server, with everything it started. Ends with its owner.
@@ -126,13 +161,18 @@ impl Process {
         let file = open().and_then(|out| Ok((out.try_clone()?, out)));
         let (out, err) = file.map_err(trying(format!("open {}", log.display())))?;
         command.stdout(out).stderr(err);
-        let child = command.spawn().map_err(trying(format!("start {name}")))?;
+        let child = keeper::spawn(command).map_err(trying(format!("start {name}")))?;
         Ok(Self { name, child, log })
     }
 
     /// Its process id.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Whether it has ended by itself.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().is_ok_and(|status| status.is_some())
     }
 
     /// Waits until `ready` holds.
@@ -212,7 +252,7 @@ impl Drop for Process {
 }
 
 /// Not ended, and not merely waiting for somebody to note its end.
-fn is_alive(id: u32) -> bool {
+pub(crate) fn is_alive(id: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
     stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with('Z'))
 }

@@ -1,27 +1,27 @@
 //! What the database's errors mean to a service.
 
-use std::io::ErrorKind;
-
 use nightdesk_store::StoreError;
 
 /// SQLite's primary result codes (sqlite.org/rescode.html) and the one extended code we tell apart.
-const BUSY: u32 = 5;
-const LOCKED: u32 = 6;
-const CORRUPT: u32 = 11;
-const FULL: u32 = 13;
-const CANTOPEN: u32 = 14;
-const CONSTRAINT: u32 = 19;
-const NOTADB: u32 = 26;
-const IOERR_SHMSIZE: u32 = 4874;
+const BUSY: i32 = 5;
+const LOCKED: i32 = 6;
+const CORRUPT: i32 = 11;
+const FULL: i32 = 13;
+const CANTOPEN: i32 = 14;
+const CONSTRAINT: i32 = 19;
+const NOTADB: i32 = 26;
+const IOERR_SHMSIZE: i32 = 4874;
 
 /// Says SQLite's `error` in the port's words.
-pub(crate) fn sqlite_error(place: &str, error: &sqlx::Error) -> StoreError {
+pub(crate) fn sqlite_error(place: &str, error: &rusqlite::Error) -> StoreError {
+    use rusqlite::Error::{InvalidColumnType, SqlInputError, SqliteFailure, Utf8Error};
+    let place = place.to_owned();
     match error {
-        sqlx::Error::Database(database) => {
-            let code = database.code().and_then(|code| code.parse().ok()).unwrap_or(0);
-            by_code(place.to_owned(), code, database.message())
-        }
-        other => driver_error(place, other),
+        SqliteFailure(code, Some(message)) => by_code(place, code.extended_code, message),
+        SqliteFailure(code, None) => by_code(place, code.extended_code, &code.to_string()),
+        SqlInputError { error, msg, .. } => by_code(place, error.extended_code, msg),
+        InvalidColumnType(..) | Utf8Error(..) => StoreError::Corrupt { place, detail: error.to_string() },
+        _ => StoreError::Unavailable { place, detail: error.to_string() },
     }
 }
 
@@ -31,26 +31,14 @@ pub(crate) fn postgres_error(place: &str, error: &sqlx::Error) -> StoreError {
         sqlx::Error::Database(database) => {
             by_state(place.to_owned(), &database.code().unwrap_or_default(), database.message())
         }
-        other => driver_error(place, other),
-    }
-}
-
-/// What the driver itself says.
-fn driver_error(place: &str, error: &sqlx::Error) -> StoreError {
-    let place = place.to_owned();
-    match error {
-        sqlx::Error::Io(io) if io.kind() == ErrorKind::StorageFull => StoreError::Full { place },
         sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
-            StoreError::Corrupt { place, detail: error.to_string() }
+            StoreError::Corrupt { place: place.to_owned(), detail: error.to_string() }
         }
-        sqlx::Error::WorkerCrashed => {
-            StoreError::Unavailable { place, detail: "the database's thread has ended".to_owned() }
-        }
-        _ => StoreError::Unavailable { place, detail: error.to_string() },
+        _ => StoreError::Unavailable { place: place.to_owned(), detail: error.to_string() },
     }
 }
 
-fn by_code(place: String, code: u32, message: &str) -> StoreError {
+fn by_code(place: String, code: i32, message: &str) -> StoreError {
     let detail = format!("{message} (SQLite code {code})");
     match (code & 0xFF, code) {
         // The second: the log's index could not be given room.
@@ -126,8 +114,8 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_under_the_driver_is_a_full_disk() {
-        let error = sqlx::Error::Io(std::io::Error::from(ErrorKind::StorageFull));
-        assert_eq!(sqlite_error("p", &error), StoreError::Full { place: "p".to_owned() });
+    fn what_a_column_cannot_hold_is_damage() {
+        let error = rusqlite::Error::InvalidColumnType(0, "?".to_owned(), rusqlite::types::Type::Blob);
+        assert!(matches!(sqlite_error("p", &error), StoreError::Corrupt { .. }));
     }
 }

@@ -154,7 +154,7 @@ impl<B: Backend> Reader<B> {
     }
 
     /// What stands in a column that always has a value.
-    fn some<T>(&self, value: Result<Option<T>, sqlx::Error>) -> Result<T, StoreError> {
+    fn some<T>(&self, value: Result<Option<T>, B::Error>) -> Result<T, StoreError> {
         let value = value.map_err(|error| B::failure(&self.place, &error))?;
         let place = self.place.clone();
         value.ok_or_else(|| StoreError::Corrupt { place, detail: "a value is missing where one must stand".to_owned() })

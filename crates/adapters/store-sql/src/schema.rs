@@ -78,7 +78,7 @@ async fn versions<B: Backend>(
     schema: &Schema,
     place: &str,
 ) -> Result<Option<(u32, u32)>, StoreError> {
-    let failed = |error| B::failure(place, &error);
+    let failed = |error: B::Error| B::failure(place, &error);
     let mut named = B::Arguments::default();
     B::bind(&mut named, "meta".into());
     let found = B::fetch(connection, B::DIALECT.find_table.to_owned(), named, true).await.map_err(failed)?;

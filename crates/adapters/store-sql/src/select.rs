@@ -137,7 +137,7 @@ mod tests {
     use nightdesk_store::contract::ORDERS;
 
     use super::*;
-    use sqlx::Sqlite;
+    use crate::sqlite::Sqlite;
 
     fn sql(select: Select) -> String {
         build::<Sqlite>(&select, "p").unwrap().0.split_once(" FROM ").unwrap().1.to_owned()

@@ -213,7 +213,7 @@ pub trait Exchange: Send + Sync {
     /// Use of the rate limits.
     fn limit_usage(&self) -> LimitUsage;
 
-    /// The instruments of `symbols`, or all when empty.
+    /// The instruments of `symbols`, or all when empty. Waits for the rate limiter by itself.
     fn instruments(&self, symbols: &[Symbol]) -> Answer<Vec<Instrument>>;
 
     /// Places an order, signed for `window`.

@@ -10,7 +10,7 @@ use nightdesk_orders::{ClientOrderId, ExecutionReport};
 use nightdesk_shell::{Input, RestoreError, Service, Step, Turn};
 use nightdesk_store::{JournalRow, Row};
 use nightdesk_units::{Micros, Timestamp};
-use nightdesk_wire::{Command, LinkState, Message, Outcome, OutcomeKind, Queue};
+use nightdesk_wire::{Command, LinkState, Message, Outcome, OutcomeKind, Queue, ReconcileAnswer};
 
 use crate::attempt::{Durable, Fact, State};
 use crate::config::Config;
@@ -21,6 +21,8 @@ use crate::tables;
 
 /// How often core-engine is told that the streams are alive.
 const HEARTBEAT: Micros = Micros::from_secs(5);
+/// After a start, orders that no comparison has shown by then are asked about one by one.
+const COMPARED_WITHIN: Micros = Micros::from_secs(2);
 /// The most events kept aside while the store takes no writes; beyond it the exchange is asked again instead.
 const MAX_DEFERRED: usize = 10_000;
 
@@ -43,6 +45,8 @@ pub(crate) struct Live {
     pub(crate) misses: u32,
     /// The exchange refused to cancel it: why, a question has to show before the next cancel.
     pub(crate) cancel_refused: bool,
+    /// The first comparison after a start is about to show it, most likely.
+    pub(crate) compared_soon: bool,
     /// Since when its outcome is unknown.
     pub(crate) doubt_since: Option<Timestamp>,
 }
@@ -116,19 +120,23 @@ impl ExchangeConnector {
     }
 
     fn started(&mut self, turn: &Turn, step: &mut Out) {
-        self.look(turn, step);
+        step.act(Effect::Instruments(self.config.symbols.clone()));
+        // core-engine's first comparison shows nearly all of them at the price of one question, not of one each; what it
+        // does not show is asked about then.
+        for id in self.doubt_all(turn) {
+            self.live.entry(id).or_default().compared_soon = true;
+            self.ask_later(id, turn.now + COMPARED_WITHIN);
+        }
         self.heartbeat = Some(turn.now + HEARTBEAT);
     }
 
-    /// Takes up work with nothing but the journal to go by.
-    fn look(&mut self, turn: &Turn, step: &mut Out) {
-        step.act(Effect::Instruments(self.config.symbols.clone()));
-        // Whatever may have left before is asked about before anything else happens to it.
+    /// Nothing but the journal is left to go by: how whatever may have left before stands is not known.
+    fn doubt_all(&mut self, turn: &Turn) -> Vec<ClientOrderId> {
         let open: Vec<ClientOrderId> = self.durable.open_attempts().collect();
-        for id in open {
-            self.live.entry(id).or_default().doubt_since = Some(turn.now);
-            self.ask(turn, id, step);
+        for id in &open {
+            self.live.entry(*id).or_default().doubt_since = Some(turn.now);
         }
+        open
     }
 
     /// The store works again: what came meanwhile is taken in.
@@ -139,7 +147,10 @@ impl ExchangeConnector {
         if std::mem::take(&mut self.lost_sight) {
             self.live.clear();
             self.asks.clear();
-            self.look(turn, step);
+            step.act(Effect::Instruments(self.config.symbols.clone()));
+            for id in self.doubt_all(turn) {
+                self.ask(turn, id, step);
+            }
         }
     }
 
@@ -148,7 +159,11 @@ impl ExchangeConnector {
             Message::Command(command) => self.command(turn, command, step),
             Message::Mode(mode) => self.set_mode(turn, mode, step),
             Message::Resolve(resolve) => step.act(Effect::Resolve(resolve)),
-            Message::ReconcileRequest(request) => step.act(Effect::Reconcile(request)),
+            Message::ReconcileRequest(request) => {
+                // Who asks may have started after our last word about the streams, and takes no risk before the next.
+                self.link(Stream::User, None, step);
+                step.act(Effect::Reconcile(request));
+            }
             Message::CandleRequest(request) => step.act(Effect::Candles(request)),
             other => tracing::warn!(?other, "message is not for the connector"),
         }
@@ -166,7 +181,7 @@ impl ExchangeConnector {
             Event::Queried { id, asked_at, result } => self.queried(turn, id, asked_at, result, step),
             Event::Recalled(command, found) => self.recalled(turn, command, found, step),
             Event::Reconciled(answer) => {
-                self.compared(turn, &answer.orders, step);
+                self.compared(turn, &answer, step);
                 step.notify(Queue::CORE, Message::ReconcileAnswer(answer));
             }
             Event::Candles(request, Ok(batch)) => {
@@ -185,11 +200,23 @@ impl ExchangeConnector {
     }
 
     /// The exchange's view also ends what is open here: the report of its end may have been lost with a stream.
-    fn compared(&mut self, turn: &Turn, orders: &[ExecutionReport], step: &mut Out) {
-        for report in orders {
-            let known = self.durable.attempts.get(&report.client_order_id);
+    fn compared(&mut self, turn: &Turn, answer: &ReconcileAnswer, step: &mut Out) {
+        for report in &answer.orders {
+            let id = report.client_order_id;
+            let known = self.durable.attempts.get(&id);
             if known.is_some_and(|attempt| attempt.state == State::Sent) {
                 self.seen(turn, report, step);
+            }
+        }
+        let expected: Vec<ClientOrderId> =
+            self.live.iter().filter(|(_, live)| live.compared_soon).map(|(id, _)| *id).collect();
+        for id in expected {
+            let live = self.live.entry(id).or_default();
+            if !live.seen {
+                self.ask(turn, id, step);
+            } else if let Some(at) = live.ask_at.take_if(|_| !live.cancel_wanted) {
+                live.compared_soon = false;
+                self.asks.remove(&(at, id));
             }
         }
     }

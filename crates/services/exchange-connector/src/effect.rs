@@ -157,13 +157,11 @@ pub fn performer(
                 let candles = exchange.candles(symbol, interval, from, to).await;
                 Event::Candles(request, candles.map(|candles| CandleBatch { request, candles }))
             }),
-            Effect::Instruments(symbols) => Box::pin(async move {
-                exchange.admit(Purpose::Query).await;
-                Event::Instruments(exchange.instruments(&symbols).await)
-            }),
+            Effect::Instruments(symbols) => {
+                Box::pin(async move { Event::Instruments(exchange.instruments(&symbols).await) })
+            }
             Effect::RetryInstruments(symbols) => Box::pin(async move {
                 clock.sleep_until("exchange-connector", clock.now() + INSTRUMENTS_RETRY).await;
-                exchange.admit(Purpose::Background).await;
                 Event::Instruments(exchange.instruments(&symbols).await)
             }),
         })

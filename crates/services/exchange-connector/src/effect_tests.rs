@@ -318,9 +318,9 @@ fn instruments_are_asked_for_again_after_a_pause() {
     Scripted::new().check(
         Effect::RetryInstruments(Vec::new()),
         expect![[r#"
-        performed at 0, admit Background at 500, instruments at 510
-        => instruments: true
-    "#]],
+            performed at 0, instruments at 500
+            => instruments: true
+        "#]],
     );
 }
 

@@ -4,6 +4,7 @@
 //! turn changed costs one round trip and one flush of the server's log. The same statement proves that we may still write:
 //! it locks the lease row for sharing and moves the writer's own row on by one commit. Who has lost either changes nothing.
 
+mod backend;
 mod lease;
 mod opener;
 mod statement;

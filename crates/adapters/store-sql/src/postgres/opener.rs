@@ -92,9 +92,12 @@ impl Opener {
         let lease = self.options.fence().map_or("-", |fence| fence.lease.as_str());
         let name = format!("nightdesk {lease} {}", self.options.schema);
         let options = self.options.connect.clone().application_name(&name).options([
-            ("search_path", self.options.schema.as_str()),
+            // Quoted, as where it is made: a strategy instance's name may hold capitals and dots.
+            ("search_path", quoted(&self.options.schema).as_str()),
             // A commit that is answered is on disk, whatever the server's default is.
             ("synchronous_commit", "on"),
+            // That something exists already is no news.
+            ("client_min_messages", "warning"),
             ("lock_timeout", "1500"),
             ("idle_in_transaction_session_timeout", "5000"),
             // A server that has lost us frees what we held.

@@ -13,7 +13,7 @@ use super::list::{Page, Wanted};
 use super::model::{Mode, NameText, Position, Quarantined};
 use super::model_market::{Fill, Order};
 use super::{Problem, convert};
-use crate::tables::{BALANCES, FILLS, MODES, ORDERS, POSITIONS, QUARANTINE};
+use crate::tables::{self, BALANCES, FILLS, MODES, ORDERS, POSITIONS, QUARANTINE};
 
 /// More rows than a table of one per asset, instrument or position has.
 const ROWS_MAX: usize = 10_000;
@@ -82,6 +82,7 @@ impl Archive {
             age: "created_at",
             equal: equal([("symbol", query.symbol), ("instance", query.instance)])?,
             any: any.map(|any| ("status", any)),
+            keys: None,
             limit: query.limit,
             cursor: query.cursor,
         };
@@ -94,9 +95,20 @@ impl Archive {
     /// As [`Archive::orders`].
     pub async fn fills(&self, query: FillsQuery) -> Result<Page<Fill>, Problem> {
         let FillsQuery { symbol, instance, client_order_id, limit, cursor } = query;
-        let equal = equal([("symbol", symbol), ("instance", instance), ("client_order_id", client_order_id)])?;
-        let wanted = Wanted { table: &FILLS, age: "at", equal, any: None, limit, cursor };
+        let equal = equal([("symbol", symbol), ("instance", instance), ("client_order_id", client_order_id.clone())])?;
+        let keys = match client_order_id {
+            Some(id) => Some(self.executions(id).await?),
+            None => None,
+        };
+        let wanted = Wanted { table: &FILLS, age: "at", equal, any: None, keys, limit, cursor };
         wanted.read(&*self.0, convert::fill).await
+    }
+
+    /// The keys of an order's executions; none of an order that is not there.
+    async fn executions(&self, client_order_id: String) -> Result<Vec<Value>, Problem> {
+        let select = Select { keys: vec![client_order_id.into()], ..Select::from(&ORDERS, 1) };
+        let rows = self.0.select(select).await.map_err(|error| Problem::store(&error))?;
+        Ok(rows.first().and_then(|row| tables::entry(row)).map_or_else(Vec::new, |entry| tables::executions(&entry)))
     }
 
     /// One order.

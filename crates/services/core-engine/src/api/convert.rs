@@ -74,6 +74,7 @@ impl From<View> for Status {
             positions: view.positions.into_iter().map(Into::into).collect(),
             open_orders: view.open_orders,
             in_doubt: view.in_doubt,
+            unsettled: view.unsettled,
             quarantine: reasons(view.quarantine),
             held_back: reasons(view.held_back),
             watchdogs: view.watchdogs.into_iter().map(Into::into).collect(),

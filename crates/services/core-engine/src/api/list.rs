@@ -31,6 +31,8 @@ pub(super) struct Wanted {
     pub(super) equal: Vec<(&'static str, Value)>,
     /// Column equals one of these values.
     pub(super) any: Option<(&'static str, Vec<Value>)>,
+    /// The rows with these keys only.
+    pub(super) keys: Option<Vec<Value>>,
     pub(super) limit: Option<usize>,
     pub(super) cursor: Option<String>,
 }
@@ -38,11 +40,15 @@ pub(super) struct Wanted {
 impl Wanted {
     /// Reads the part and makes its rows into what the API says.
     pub(super) async fn read<T>(self, store: &dyn Store, show: fn(&[Value]) -> Option<T>) -> Result<Page<T>, Problem> {
-        let Self { table, age, equal, any, limit, cursor } = self;
+        let Self { table, age, equal, any, keys, limit, cursor } = self;
         let limit = checked(limit)?;
         let after = cursor.map(|cursor| parse(&cursor)).transpose()?;
+        if keys.as_ref().is_some_and(Vec::is_empty) {
+            return Ok(Page { items: Vec::new(), next: None });
+        }
         let one = Select {
             equal,
+            keys: keys.unwrap_or_default(),
             order_by: Some(age),
             descending: true,
             after,

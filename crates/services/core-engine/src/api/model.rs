@@ -272,6 +272,9 @@ pub struct Status {
     pub open_orders: usize,
     /// How many of them have an unknown fate and are being asked for.
     pub in_doubt: usize,
+    /// Orders of which something is under way: a placement, a cancel, or the question what became of it.
+    #[serde(default)]
+    pub unsettled: usize,
     /// Instruments left alone.
     pub quarantine: Vec<Quarantined>,
     /// Why no new risk is taken, by instrument; empty when it is.

@@ -134,20 +134,40 @@ fn executions_come_newest_first_page_by_page() {
     assert_eq!((&fill["price"], &fill["side"], &fill["maker"]), (&json!("60000.1"), &json!("SELL"), &json!(true)));
 }
 
+fn fill(trade_id: u64, qty: &str) -> nightdesk_orders::Fill {
+    nightdesk_orders::Fill {
+        trade_id,
+        price: "60000".parse().unwrap(),
+        qty: qty.parse().unwrap(),
+        fee: "0".parse().unwrap(),
+        fee_asset: "USDT".parse().unwrap(),
+        maker: true,
+        at: START,
+    }
+}
+
+#[test]
+fn the_executions_of_an_order_are_found_by_its_id() {
+    let mut house = House::new();
+    house.tell(Message::Instruments { instruments: vec![instrument()] });
+    let both = "0.005".parse().unwrap();
+    house.tell(Message::Report(ExecutionReport {
+        fill: Some(fill(9, "0.002")),
+        filled: fill(9, "0.002").qty,
+        ..report(1)
+    }));
+    house.tell(Message::Report(ExecutionReport { fill: Some(fill(10, "0.003")), filled: both, ..report(1) }));
+    let path = format!("/v1/fills?client_order_id={}&", report(1).client_order_id);
+    assert_eq!(pages(&mut house, &path, 1, "trade_id"), ["10", "9"]);
+    assert_eq!(pages(&mut house, &format!("{path}symbol=ETHUSDT&"), 1, "trade_id").len(), 0);
+}
+
 #[test]
 fn the_archive_tells_the_engines_last_word_without_it() {
     let mut house = House::new();
     house.ask("POST", "/v1/mode/halt", Some(r#"{"reason":"drill"}"#));
     house.tell(Message::Instruments { instruments: vec![instrument()] });
-    let fill = nightdesk_orders::Fill {
-        trade_id: 9,
-        price: "60000".parse().unwrap(),
-        qty: "0.005".parse().unwrap(),
-        fee: "0".parse().unwrap(),
-        fee_asset: "USDT".parse().unwrap(),
-        maker: true,
-        at: START,
-    };
+    let fill = fill(9, "0.005");
     house.tell(Message::Report(ExecutionReport { filled: fill.qty, fill: Some(fill), ..report(1) }));
     house.tell(Message::Report(ExecutionReport { exchange_order_id: 78, ..report(1) }));
     let live: Vec<Value> = ["/v1/mode", "/v1/quarantine"].map(|path| house.get(path)).to_vec();

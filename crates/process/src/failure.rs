@@ -6,12 +6,14 @@ use nightdesk_shell::ShellError;
 use nightdesk_store::StoreError;
 
 /// A store cannot be opened.
-pub(crate) fn of_store(error: StoreError) -> Failure {
+#[must_use]
+pub fn of_store(error: StoreError) -> Failure {
     Failure::new(status(&error), error)
 }
 
 /// A service's loop has ended.
-pub(crate) fn of_shell(error: ShellError) -> Failure {
+#[must_use]
+pub fn of_shell(error: ShellError) -> Failure {
     let status = match &error {
         ShellError::Store { source, .. } => status(source),
         ShellError::Restore { .. } | ShellError::Bus { .. } => Status::Fault,
@@ -20,7 +22,8 @@ pub(crate) fn of_shell(error: ShellError) -> Failure {
 }
 
 /// The services cannot start.
-pub(crate) fn of_start(error: StartError) -> Failure {
+#[must_use]
+pub fn of_start(error: StartError) -> Failure {
     match error {
         StartError::Shell(error) => of_shell(error),
         StartError::Bus(_) => Failure::from(error),
@@ -30,12 +33,11 @@ pub(crate) fn of_start(error: StartError) -> Failure {
 const fn status(error: &StoreError) -> Status {
     match error {
         StoreError::Locked { .. } => Status::TryAgain,
+        // Another has taken over: this one is wanted again, as a standby.
+        StoreError::Fenced { .. } => Status::TryAgain,
         // Another program must be started, or another directory named: starting this one again leads nowhere.
         StoreError::Newer { .. } => Status::BadConfig,
-        StoreError::Full { .. }
-        | StoreError::Fenced { .. }
-        | StoreError::Corrupt { .. }
-        | StoreError::Unavailable { .. } => Status::Fault,
+        StoreError::Full { .. } | StoreError::Corrupt { .. } | StoreError::Unavailable { .. } => Status::Fault,
     }
 }
 

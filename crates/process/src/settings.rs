@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use anyhow::Context;
 use nightdesk_assembly::Trading;
 use nightdesk_capital::CapitalRules;
 use nightdesk_core_engine::{Config as CoreConfig, Instance};
@@ -16,54 +15,77 @@ use nightdesk_units::{InstanceId, Money, Symbol};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::distributed::{LeaseConfig, PostgresConfig, RabbitmqConfig, ServicesConfig};
+
 /// The demo's configuration, which is also the example.
-pub(crate) const DEMO: &str = include_str!("../demo.toml");
+pub const DEMO: &str = include_str!("../demo.toml");
+
+/// A configuration that nobody has validated, and what about it makes no sense.
+#[derive(Debug, thiserror::Error)]
+#[error("the configuration makes no sense: {0}")]
+pub struct Unread(String);
+
+fn unread(error: impl std::fmt::Display) -> Unread {
+    Unread(error.to_string())
+}
 
 /// Nightdesk's configuration.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Config {
+pub struct Config {
     /// Where the API and the status page listen.
     #[serde(default = "default_listen")]
-    pub(crate) listen: String,
+    pub listen: String,
     /// Which exchange.
-    pub(crate) exchange: ExchangeConfig,
+    pub exchange: ExchangeConfig,
     /// Who may risk how much.
-    pub(crate) capital: CapitalConfig,
+    pub capital: CapitalConfig,
     /// The strategy instances.
-    pub(crate) strategy: Vec<StrategyConfig>,
+    pub strategy: Vec<StrategyConfig>,
+    /// The database of services in processes of their own.
+    #[serde(default)]
+    pub postgres: PostgresConfig,
+    /// The message broker between them.
+    #[serde(default)]
+    pub rabbitmq: RabbitmqConfig,
+    /// Who of several replicas acts.
+    #[serde(default)]
+    pub lease: LeaseConfig,
+    /// Where each of them listens.
+    #[serde(default)]
+    pub services: ServicesConfig,
 }
 
 /// Which exchange, and how.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct ExchangeConfig {
+pub struct ExchangeConfig {
     /// Which.
-    pub(crate) kind: ExchangeKind,
+    pub kind: ExchangeKind,
     /// The name of the secret that holds the API key.
     #[serde(default = "default_secret")]
-    pub(crate) secret: String,
+    pub secret: String,
     /// Most requests a second.
     #[serde(default = "default_rate")]
-    pub(crate) requests_per_second: u32,
+    pub requests_per_second: u32,
     /// REST address of an external exchange, such as `http://127.0.0.1:18080`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) rest: Option<String>,
+    pub rest: Option<String>,
     /// Market stream address of an external exchange, such as `ws://127.0.0.1:18080`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) streams: Option<String>,
+    pub streams: Option<String>,
     /// WebSocket API address of an external exchange.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) ws_api: Option<String>,
+    pub ws_api: Option<String>,
     /// What the embedded simulator's account owns at first, as ASSET=AMOUNT.
     #[serde(default)]
-    pub(crate) balances: Vec<String>,
+    pub balances: Vec<String>,
 }
 
 /// Which exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum ExchangeKind {
+pub enum ExchangeKind {
     /// A paper exchange within this process.
     Simulator,
     /// An exchange at given addresses.
@@ -77,77 +99,77 @@ pub(crate) enum ExchangeKind {
 /// Who may risk how much. Amounts are in `currency`, written as text; shares are amounts or percentages of the total.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct CapitalConfig {
+pub struct CapitalConfig {
     /// What all amounts are in.
-    pub(crate) currency: String,
+    pub currency: String,
     /// What may be used in all.
-    pub(crate) total: String,
+    pub total: String,
     /// The most that all strategies together may risk: the day's loss plus `stress_move` of what is held and ordered.
-    pub(crate) risk_budget: String,
+    pub risk_budget: String,
     /// Drawdown in per cent at which nothing takes new risk.
-    pub(crate) max_drawdown: String,
+    pub max_drawdown: String,
     /// The adverse move in per cent that exposure is judged at.
-    pub(crate) stress_move: String,
+    pub stress_move: String,
     /// How far from the market's middle an order may trade, in per cent.
-    pub(crate) collar: String,
+    pub collar: String,
     /// The exchange's highest fee in per cent.
-    pub(crate) fee: String,
+    pub fee: String,
     /// The largest single order, with fees.
-    pub(crate) max_order: String,
+    pub max_order: String,
     /// The most that may be held and ordered, by symbol.
     #[serde(default)]
-    pub(crate) max_symbol_position: BTreeMap<String, String>,
+    pub max_symbol_position: BTreeMap<String, String>,
     /// Limits of each strategy instance.
-    pub(crate) strategies: BTreeMap<String, StrategyCapital>,
+    pub strategies: BTreeMap<String, StrategyCapital>,
 }
 
 /// One instance's limits.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct StrategyCapital {
+pub struct StrategyCapital {
     /// Its part of the capital.
-    pub(crate) allocation: String,
+    pub allocation: String,
     /// The most it may risk.
-    pub(crate) risk_budget: String,
+    pub risk_budget: String,
     /// Drawdown in per cent at which it takes no new risk.
-    pub(crate) max_drawdown: String,
+    pub max_drawdown: String,
     /// The most it may hold and have ordered in one instrument.
-    pub(crate) max_position: String,
+    pub max_position: String,
     /// Its largest single order, with fees.
-    pub(crate) max_order: String,
+    pub max_order: String,
     /// How fast it may order.
-    pub(crate) order_rate: OrderRate,
+    pub order_rate: OrderRate,
 }
 
 /// How fast orders may follow.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct OrderRate {
+pub struct OrderRate {
     /// In any second.
-    pub(crate) per_second: u32,
+    pub per_second: u32,
     /// In any minute.
-    pub(crate) per_minute: u32,
+    pub per_minute: u32,
 }
 
 /// A strategy instance.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct StrategyConfig {
+pub struct StrategyConfig {
     /// Its name: at most 12 letters, digits, '.', '_' or '-'.
-    pub(crate) instance: String,
+    pub instance: String,
     /// `ma-crossover` or `grid-trader`.
-    pub(crate) strategy: String,
+    pub strategy: String,
     /// What it trades.
-    pub(crate) symbol: String,
+    pub symbol: String,
     /// Raise it when the parameters change: it is part of every intent's id.
     #[serde(default = "one")]
-    pub(crate) generation: u32,
+    pub generation: u32,
     /// Whether it runs at its first start.
     #[serde(default = "yes")]
-    pub(crate) run: bool,
+    pub run: bool,
     /// Its parameters.
     #[schemars(with = "BTreeMap<String, serde_json::Value>")]
-    pub(crate) params: ParamTable,
+    pub params: ParamTable,
 }
 
 fn default_listen() -> String {
@@ -191,6 +213,7 @@ impl Validate for Config {
         if self.listen.parse::<SocketAddr>().is_err() {
             problems.push(Problem::at("listen", "not an address").hint("write it like 127.0.0.1:8080"));
         }
+        problems.extend(self.lease.problem());
         self.check_exchange(&mut problems);
         match self.capital.rules() {
             Ok(rules) => problems.extend(rules.validate().into_iter().map(|p| prefixed("capital", p))),
@@ -277,7 +300,10 @@ impl Config {
     }
 
     /// Reads `file`, or takes the demo's configuration.
-    pub(crate) fn read(file: Option<&Path>) -> Result<Self, ConfigErrors> {
+    ///
+    /// # Errors
+    /// Every mistake in it at once.
+    pub fn read(file: Option<&Path>) -> Result<Self, ConfigErrors> {
         match file {
             Some(file) => load_file(file),
             None => load(DEMO, "the demo configuration"),
@@ -285,7 +311,7 @@ impl Config {
     }
 
     /// Lets every strategy trade what a recording holds, where its own symbol is not in it. Says which do so.
-    pub(crate) fn trade_only(&mut self, recorded: &[Symbol]) -> Vec<String> {
+    pub fn trade_only(&mut self, recorded: &[Symbol]) -> Vec<String> {
         let Some(first) = recorded.first() else { return Vec::new() };
         let mut moved = Vec::new();
         for strategy in &mut self.strategy {
@@ -299,21 +325,27 @@ impl Config {
     }
 
     /// The settings of all services.
-    pub(crate) fn trading(&self) -> anyhow::Result<Trading> {
-        let rules = self.capital.rules().context("capital rules")?;
+    ///
+    /// # Errors
+    /// When it has not been validated.
+    pub fn trading(&self) -> Result<Trading, Unread> {
+        let rules = self.capital.rules().map_err(unread)?;
         let mut instances = Vec::new();
         let mut workers = Vec::new();
         for strategy in &self.strategy {
-            let (instance, symbol) = (strategy.instance.parse::<InstanceId>()?, strategy.symbol.parse::<Symbol>()?);
+            let (instance, symbol) = (
+                strategy.instance.parse::<InstanceId>().map_err(unread)?,
+                strategy.symbol.parse::<Symbol>().map_err(unread)?,
+            );
             let allocation = rules.strategies.get(&instance).map(|own| own.allocation.of(rules.total));
             instances.push(Instance {
                 instance,
                 strategy: strategy.strategy.clone(),
                 symbol,
                 generation: strategy.generation,
-                allocation: allocation.transpose()?.unwrap_or(Money::ZERO),
+                allocation: allocation.transpose().map_err(unread)?.unwrap_or(Money::ZERO),
             });
-            let params = strategy.read().map_err(|problems| anyhow::anyhow!("strategy parameters: {problems:?}"))?;
+            let params = strategy.read().map_err(|problems| Unread(format!("strategy parameters: {problems:?}")))?;
             let (generation, run) = (strategy.generation, strategy.run);
             workers.push(nightdesk_strategy_worker::Config { instance, generation, symbol, params, run, epoch: 1 });
         }
@@ -325,16 +357,20 @@ impl Config {
     }
 
     /// Everything that is traded.
-    pub(crate) fn symbols(&self) -> anyhow::Result<Vec<Symbol>> {
+    ///
+    /// # Errors
+    /// When it has not been validated.
+    pub fn symbols(&self) -> Result<Vec<Symbol>, Unread> {
         let symbols = self.strategy.iter().map(|strategy| strategy.symbol.parse::<Symbol>());
-        let mut symbols = symbols.collect::<Result<Vec<_>, _>>()?;
+        let mut symbols = symbols.collect::<Result<Vec<_>, _>>().map_err(unread)?;
         symbols.sort_unstable();
         symbols.dedup();
         Ok(symbols)
     }
 
     /// Where the exchange answers; `None` for the embedded one.
-    pub(crate) fn endpoints(&self) -> Option<Endpoints> {
+    #[must_use]
+    pub fn endpoints(&self) -> Option<Endpoints> {
         let ExchangeConfig { kind, rest, streams, ws_api, .. } = &self.exchange;
         match kind {
             ExchangeKind::Simulator => None,

@@ -1,33 +1,39 @@
-//! The store on SQLite.
+//! The store on SQLite: a thread that writes and a thread that reads, so that a long question delays no commit.
+
+mod backend;
+mod connection;
+mod opener;
+mod statements;
 
 use std::path::Path;
 use std::sync::Arc;
 
 use nightdesk_store::{Answer, Batch, JournalRow, Recovered, Schema, Select, Store, StoreError, Value, limits};
 use nightdesk_units::Timestamp;
-use sqlx::{Connection, Sqlite};
-use tokio::sync::{Mutex, OwnedMappedMutexGuard, OwnedMutexGuard, mpsc, oneshot};
+use tokio::sync::{Mutex, OwnedMappedMutexGuard, OwnedMutexGuard, oneshot};
 
-use crate::chunk::Statements;
-use crate::dialect::SQLITE;
-use crate::open::{Opener, Options};
+pub(crate) use backend::Sqlite;
+pub use opener::Options;
+
+use crate::backend::Backend;
 use crate::reader;
 use crate::schema;
-use crate::writer::{Job, Writer};
-
-/// Commits that may wait for the writer. A service asks for one at a time.
-const WAITING_MAX: usize = 16;
+use connection::{Connection, Refused};
+use opener::{Access, Opener};
+use statements::Statements;
 
 type Reader = reader::Reader<Sqlite>;
 type Reading = OwnedMappedMutexGuard<Option<Reader>, Reader>;
 
-/// A service's store in an SQLite file. Must be opened inside a tokio runtime.
+/// A service's store in an SQLite file.
 ///
 /// After a failed commit nothing of its batch is visible and the next one may succeed: a full disk that has room again
 /// needs no restart.
 pub struct SqliteStore {
     place: String,
-    jobs: Option<mpsc::Sender<Job>>,
+    statements: Arc<Statements>,
+    /// `None` when it is open for reading only.
+    writer: Option<Connection>,
     /// `None` once closed.
     reader: Arc<Mutex<Option<Reader>>>,
 }
@@ -43,14 +49,10 @@ impl SqliteStore {
     pub async fn open(folder: &Path, schema: &'static Schema, options: Options) -> Result<Self, StoreError> {
         let opener = Opener::new(&folder.join(format!("{}.sqlite", schema.service)), options);
         opener.check()?;
-        let mut connection = opener.writer().await?;
-        schema::prepare::<Sqlite>(&mut connection, schema, &opener.place).await?;
-        let reader = Reader { connection: opener.reader().await?, place: opener.place.clone() };
-        let (jobs, waiting) = mpsc::channel(WAITING_MAX);
-        let place = opener.place.clone();
-        let writer = Writer { opener, statements: Statements::new(&SQLITE, schema), connection: Some(connection) };
-        tokio::spawn(writer.run(waiting));
-        Ok(Self { place, jobs: Some(jobs), reader: Arc::new(Mutex::new(Some(reader))) })
+        let mut writer = Connection::open(opener.clone(), Access::Write).await?;
+        schema::prepare::<Sqlite>(&mut writer, schema, &opener.place).await?;
+        let reader = Connection::open(opener.clone(), Access::Read).await?;
+        Ok(Self::build(opener.place, schema, Some(writer), reader))
     }
 
     /// Opens `folder/SERVICE.sqlite` for reading only, also while its service runs: all reads see it as it was now.
@@ -63,27 +65,27 @@ impl SqliteStore {
         let options = Options { must_exist: true, ..Options::default() };
         let opener = Opener::new(&folder.join(format!("{}.sqlite", schema.service)), options);
         opener.check()?;
-        let mut connection = opener.reader().await?;
-        let begun = sqlx::raw_sql("BEGIN").execute(&mut connection).await;
-        begun.map_err(|error| crate::error::sqlite_error(&opener.place, &error))?;
+        let mut reader = Connection::open(opener.clone(), Access::Read).await?;
+        let begun = Sqlite::run(&mut reader, "BEGIN".to_owned()).await;
+        begun.map_err(|error| Sqlite::failure(&opener.place, &error))?;
         // The first read inside it settles what the transaction sees.
-        schema::check_only::<Sqlite>(&mut connection, schema, &opener.place).await?;
-        let reader = Reader { connection, place: opener.place.clone() };
-        Ok(Self { place: opener.place, jobs: None, reader: Arc::new(Mutex::new(Some(reader))) })
+        schema::check_only::<Sqlite>(&mut reader, schema, &opener.place).await?;
+        Ok(Self::build(opener.place, schema, None, reader))
+    }
+
+    fn build(place: String, schema: &Schema, writer: Option<Connection>, reader: Connection) -> Self {
+        let reader = Reader { connection: reader, place: place.clone() };
+        let statements = Arc::new(Statements::new(schema));
+        Self { place, statements, writer, reader: Arc::new(Mutex::new(Some(reader))) }
     }
 
     /// Resolves when the file is closed and its log tidied away. Commits asked for before are done first.
     pub async fn close(&self) {
         if let Some(reader) = self.reader.lock().await.take() {
-            // Nothing can be lost by a reader.
-            drop(reader.connection.close().await);
+            reader.connection.close().await;
         }
-        let (answer, closed) = oneshot::channel();
-        if let Some(jobs) = &self.jobs
-            && jobs.send(Job::Close(answer)).await.is_ok()
-        {
-            // An error means that it had ended already.
-            drop(closed.await);
+        if let Some(writer) = &self.writer {
+            writer.close().await;
         }
     }
 
@@ -100,13 +102,12 @@ impl SqliteStore {
     /// Hands the batch over at once, so that commits happen in the order they are asked for.
     fn send(&self, batch: Batch) -> Result<oneshot::Receiver<Result<(), StoreError>>, StoreError> {
         limits::check(&batch, &self.place)?;
-        let jobs = self.jobs.as_ref().ok_or_else(|| self.unavailable("it is open for reading only"))?;
-        let (answer, committed) = oneshot::channel();
-        match jobs.try_send(Job::Commit(batch, answer)) {
-            Ok(()) => Ok(committed),
-            Err(mpsc::error::TrySendError::Full(_)) => Err(self.unavailable("too many commits are waiting")),
-            Err(mpsc::error::TrySendError::Closed(_)) => Err(self.unavailable("it has been closed")),
-        }
+        let writer = self.writer.as_ref().ok_or_else(|| self.unavailable("it is open for reading only"))?;
+        let statements = Arc::clone(&self.statements);
+        writer.hand_over(move |link| link.commit(&statements, &batch)).map_err(|refused| match refused {
+            Refused::Full => self.unavailable("too many commits are waiting"),
+            Refused::Closed => self.unavailable("it has been closed"),
+        })
     }
 }
 
@@ -145,5 +146,4 @@ impl std::fmt::Debug for SqliteStore {
 }
 
 #[cfg(test)]
-#[path = "sqlite_tests.rs"]
 mod tests;

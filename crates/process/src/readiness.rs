@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use nightdesk_assembly::Apis;
 use nightdesk_core_engine::{Event, Reply, Request, Response, View, Watchdog};
 use nightdesk_host::http::{Dependency, Health, State};
 use nightdesk_host::{Failure, Host};
 use nightdesk_platform::kpi;
+use nightdesk_shell::EventSender;
 use nightdesk_units::Symbol;
 
 /// Between two looks.
@@ -16,8 +16,8 @@ const EVERY: Duration = Duration::from_secs(1);
 const TRADING: &str = "trading";
 
 /// Looks at core-engine once a second as long as the process lives.
-pub(crate) fn watch(host: &Host, apis: &Apis, symbols: Vec<Symbol>) {
-    let (core, health) = (apis.core.clone(), host.health().clone());
+pub fn watch(host: &Host, core: EventSender<Event>, symbols: Vec<Symbol>) {
+    let health = host.health().clone();
     host.job("trading readiness", async move {
         let mut told = Told::new(health, symbols);
         let mut ticks = tokio::time::interval(EVERY);

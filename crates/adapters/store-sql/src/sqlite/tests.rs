@@ -46,7 +46,6 @@ nightdesk_store::contract_tests!(check);
 mod faults {
     use nightdesk_store::contract::{ORDERS, SCHEMA, fact, order};
     use nightdesk_store::{Column, Kind, Table};
-    use sqlx::{ConnectOptions, Connection};
 
     use super::*;
 
@@ -62,8 +61,8 @@ mod faults {
         folder.0.join("core-engine.sqlite")
     }
 
-    async fn raw(folder: &Folder) -> sqlx::SqliteConnection {
-        sqlx::sqlite::SqliteConnectOptions::new().filename(file(folder)).connect().await.unwrap()
+    fn raw(folder: &Folder) -> rusqlite::Connection {
+        rusqlite::Connection::open(file(folder)).unwrap()
     }
 
     /// Fills the store until it is full, and returns the last version that was committed.
@@ -157,11 +156,11 @@ mod faults {
         run(async {
             let folder = Folder::new();
             let store = open(&folder).await;
-            let mut other = raw(&folder).await;
-            sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+            let other = raw(&folder);
+            other.execute_batch("BEGIN IMMEDIATE").unwrap();
             let answer = store.commit(facts(1..=1)).await;
             assert!(matches!(answer, Err(StoreError::Locked { .. })), "{answer:?}");
-            sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
+            other.execute_batch("ROLLBACK").unwrap();
             store.commit(facts(1..=1)).await.unwrap();
         });
     }
@@ -271,6 +270,16 @@ mod faults {
         });
     }
 
+    #[test]
+    fn sqlite_is_built_as_the_workspace_says() {
+        let connection = rusqlite::Connection::open_in_memory().unwrap();
+        let mut options = connection.prepare("PRAGMA compile_options").unwrap();
+        let options: Vec<String> = options.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+        // HAVE_FDATASYNC is not told; it stands beside these in .cargo/config.toml.
+        assert!(options.iter().any(|option| option == "DEFAULT_MEMSTATUS=0"), "{options:?}");
+        assert!(!options.iter().any(|option| option == "ENABLE_STAT4"), "{options:?}");
+    }
+
     static ORDERS_2: Table = Table {
         name: "orders",
         columns: &[
@@ -347,10 +356,8 @@ mod faults {
         run(async {
             let folder = Folder::new();
             open(&folder).await.close().await;
-            let mut connection = raw(&folder).await;
             let rename = "UPDATE meta SET value = 'capital-manager' WHERE key = 'service'";
-            sqlx::raw_sql(rename).execute(&mut connection).await.unwrap();
-            connection.close().await.unwrap();
+            raw(&folder).execute_batch(rename).unwrap();
             let error = SqliteStore::open(&folder.0, &SCHEMA, Options::default()).await.unwrap_err();
             assert!(error.to_string().contains("it belongs to capital-manager, not to core-engine"), "{error}");
         });
@@ -361,13 +368,16 @@ mod faults {
         run(async {
             let folder = Folder::new();
             let store = open(&folder).await;
-            let mut connection = Opener::new(&file(&folder), Options::default()).writer().await.unwrap();
-            for (pragma, expected) in [("journal_mode", "wal"), ("synchronous", "2"), ("foreign_keys", "1")] {
-                let row = sqlx::query(sqlx::AssertSqlSafe(format!("PRAGMA {pragma}")));
-                let row = row.fetch_one(&mut connection).await.unwrap();
-                let value = sqlx::Row::try_get_unchecked::<String, _>(&row, 0).unwrap();
-                assert_eq!(value, expected, "{pragma}");
-            }
+            let connection = Opener::new(&file(&folder), Options::default()).open(Access::Write).unwrap();
+            let pragma = |name: &str| {
+                let value = connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get(0)).unwrap();
+                match value {
+                    rusqlite::types::Value::Integer(int) => int.to_string(),
+                    rusqlite::types::Value::Text(text) => text,
+                    other => panic!("{name} is {other:?}"),
+                }
+            };
+            assert_eq!(["journal_mode", "synchronous", "foreign_keys"].map(pragma), ["wal", "2", "1"]);
             drop(store);
         });
     }
