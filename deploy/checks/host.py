@@ -68,7 +68,7 @@ class Host:
         (build / "padding").write_bytes(os.urandom(padding))
         (build / "serve").write_text(SERVE)
         (build / "serve").chmod(0o755)
-        make = f"tar -C /opt/build -c . | docker import --change 'ENTRYPOINT [\"/serve\"]' --change 'USER 65532:65532' - {image}"
+        make = f"tar -C /opt/build -c . | docker import --change 'ENTRYPOINT [\"/serve\"]' --change 'USER 10001:10001' - {image}"
         self.guest.must("sh", "-c", f"{make} && docker push --quiet {image} && docker image rm {image}")
         shutil.rmtree(build)
 
@@ -113,7 +113,7 @@ def a_container_may_change_nothing_but_its_data(host):
     shown = json.loads(host.guest.must("docker", "inspect", "trading-bot-core"))[0]
     settings = shown["HostConfig"]
     assert settings["ReadonlyRootfs"] and settings["CapDrop"] == ["ALL"] and "no-new-privileges" in settings["SecurityOpt"]
-    assert shown["Config"]["User"] == "65532:65532" and settings["Memory"] == 1024 << 20 and not settings["Privileged"]
+    assert shown["Config"]["User"] == "10001:10001" and settings["Memory"] == 1024 << 20 and not settings["Privileged"]
     writable = [mount["Destination"] for mount in shown["Mounts"] if mount["RW"]]
     assert writable == ["/var/lib/nightdesk"], writable
 

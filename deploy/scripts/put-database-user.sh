@@ -18,4 +18,4 @@ if gcloud sql users list --project "$1" --instance "$INSTANCE" --format 'value(n
 else
     gcloud sql users create "$NAME" --project "$1" --instance "$INSTANCE" --quiet --flags-file <(flags)
 fi
-printf '{"user":"%s","password":"%s"}' "$NAME" "$password" | "$(dirname "$0")/put-secret.sh" "$1" database-credentials
+printf 'postgres://%s:%s@db.trading-bot.internal:5432/nightdesk' "$NAME" "$password" | "$(dirname "$0")/put-secret.sh" "$1" database-credentials

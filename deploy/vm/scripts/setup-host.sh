@@ -7,8 +7,8 @@ readonly ETC=${TRADING_BOT_ETC:-/etc/trading-bot}
 readonly DATA=${TRADING_BOT_DATA:-/var/lib/trading-bot}
 readonly SERVICES=${TRADING_BOT_SERVICES:-/opt/scripts/services.json}
 readonly METADATA=${TRADING_BOT_METADATA:-http://metadata.google.internal/computeMetadata/v1}
-# Whom the containers run as: nobody on the host.
-readonly OWNER=65532:65532
+# Whom the images run as: nobody on the host.
+readonly OWNER=10001:10001
 
 say() { echo "setup-host: $*" >&2; }
 
