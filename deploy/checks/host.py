@@ -12,7 +12,7 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from guest import REGISTRY, Guest
+from guest import PATH, REGISTRY, Guest
 
 ROOT = pathlib.Path.cwd() / "deploy"
 REPOSITORY = f"{REGISTRY}/example-project/trading-bot-repo"
@@ -21,6 +21,11 @@ GOOD, BETTER, NEVER_READY, BAD_CONFIG, LARGE, GONE = (digit * 40 for digit in "a
 SERVE = """#!/bin/sh
 # Stands for a service: takes what a unit passes, answers /ready with its version, ends on SIGTERM.
 trap 'exit 0' TERM
+if [ "$(cat /behaviour)" = broker ]; then
+    cat /etc/rabbitmq/conf.d/20-credentials.conf
+    sleep 1000 &
+    wait
+fi
 while [ $# -gt 0 ]; do
     case $1 in
         --config | --data-dir | --instance) shift ;;
@@ -38,6 +43,24 @@ wait
 """
 
 
+# Knows what setup-host.sh and rabbitmq-credentials.sh ask for, and refuses every other word.
+GCLOUD = f"""#!/bin/sh
+case "$*" in
+    "auth configure-docker --quiet {REGISTRY}") ;;
+    "secrets versions access latest --project example-project --secret deployed-core-engine") echo {GOOD} ;;
+    "secrets versions access latest --project example-project --secret deployed-"*) echo NOT_FOUND >&2; exit 1 ;;
+    "secrets versions access latest --project example-project --secret rabbitmq-credentials") echo amqp://trader:s3same@127.0.0.1:5672 ;;
+    *) echo "no such command: $*" >&2; exit 64 ;;
+esac
+"""
+METADATA = {
+    "project/project-id": "example-project",
+    "instance/attributes/registry": REPOSITORY,
+    "instance/attributes/rabbitmq-image": f"{REPOSITORY}/rabbitmq:1",
+    "instance/attributes/service-config": "# as Terraform wrote it\n",
+}
+
+
 class Host:
     """The guest with scripts, units and images on it."""
 
@@ -48,27 +71,29 @@ class Host:
             shutil.copytree(source, root / target, dirs_exist_ok=True)
         services = json.loads((ROOT / "services.json").read_text())["services"]
         (root / "opt/scripts/services.json").write_text(json.dumps(services))
-        etc = root / "etc/trading-bot"
-        for name in ("images", "instances"):
-            (etc / name).mkdir(parents=True)
-        (etc / "config.toml").write_text("")
-        (etc / "host.env").write_text(f"PROJECT=example-project\nREGISTRY={REPOSITORY}\nRABBITMQ_IMAGE=none\n")
-        for number, instance in enumerate(("123", "456")):
-            (etc / f"instances/trading-bot-strategy-{instance}").write_text(f"PORT={8200 + number}\n")
+        for name, text in METADATA.items():
+            file = root / "opt/metadata/computeMetadata/v1" / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+        stand_in = root / "opt/stand-in/gcloud"
+        stand_in.parent.mkdir()
+        stand_in.write_text(GCLOUD)
+        stand_in.chmod(0o755)
+        (root / "etc/systemd/system.conf").write_text(f"[Manager]\nDefaultEnvironment=PATH=/opt/stand-in:{PATH}\n")
 
     def publish(self, service, commit, behaviour="good", padding=0):
         """Pushes an image and forgets it: a host has only what it pulled."""
         image, build = f"{REPOSITORY}/{service}:{commit}", self.guest.root / "opt/build"
         (build / "bin").mkdir(parents=True)
         shutil.copy("/bin/busybox", build / "bin/busybox")
-        for name in ("sh", "cat", "cp", "mkdir"):
+        for name in ("sh", "cat", "cp", "mkdir", "sleep"):
             (build / "bin" / name).symlink_to("busybox")
         (build / "behaviour").write_text(behaviour)
         (build / "version").write_text(commit)
         (build / "padding").write_bytes(os.urandom(padding))
         (build / "serve").write_text(SERVE)
         (build / "serve").chmod(0o755)
-        make = f"tar -C /opt/build -c . | docker import --change 'ENTRYPOINT [\"/serve\"]' --change 'USER 65532:65532' - {image}"
+        make = f"tar -C /opt/build -c . | docker import --change 'ENTRYPOINT [\"/serve\"]' --change 'USER 10001:10001' - {image}"
         self.guest.must("sh", "-c", f"{make} && docker push --quiet {image} && docker image rm {image}")
         shutil.rmtree(build)
 
@@ -102,8 +127,30 @@ def untouched(host, done, code, text):
     assert host.container() == before and host.version() == GOOD and host.pinned() == GOOD, "what ran was touched"
 
 
+def a_new_host_starts_what_was_deployed_last(host):
+    metadata = "http://127.0.0.1:8099/computeMetadata/v1"
+    host.guest.must("busybox", "httpd", "-p", "127.0.0.1:8099", "-h", "/opt/metadata")
+    env = {"PATH": f"/opt/stand-in:{PATH}", "TRADING_BOT_METADATA": metadata}
+    done = host.guest.run("/opt/scripts/setup-host.sh", env=env)
+    assert done.returncode == 0, done.stderr
+    assert "capital-manager has never been deployed" in done.stderr and "2 units started" in done.stderr, done.stderr
+    host.guest.wait("the service", lambda: host.version() == GOOD)
+    assert (host.guest.root / "etc/trading-bot/config.toml").read_text() == METADATA["instance/attributes/service-config"]
+    again = host.guest.run("/opt/scripts/setup-host.sh", env=env)
+    assert again.returncode == 0, f"a second run: {again.stderr}"
+
+
+def the_broker_is_given_its_credentials_and_no_disk_is(host):
+    said = lambda: host.guest.run("journalctl", "--quiet", "--output=cat", "--unit=trading-bot-rabbitmq").stdout
+    host.guest.wait("the broker", lambda: "default_user = trader" in said() and "default_pass = s3same" in said())
+    found = host.guest.run("grep", "-rl", "s3same", "/etc", "/var/lib/trading-bot", "/root").stdout
+    assert not found, f"the password lies on a disk: {found}"
+    shown = host.guest.must("findmnt", "--noheadings", "--output", "FSTYPE", "--target", "/run/trading-bot/rabbitmq.conf")
+    assert shown == "tmpfs", shown
+
+
 def a_first_deployment_serves(host):
-    expect(host.deploy("core-engine"), 64, "has never been deployed here")
+    expect(host.deploy("capital-manager"), 64, "has never been deployed here")
     expect(host.deploy("core-engine", GOOD), 0, f"core-engine runs {GOOD}")
     assert host.version() == GOOD and host.audited() == ["started", "ready"], host.audited()
     host.untouched_container = host.container()
@@ -113,7 +160,7 @@ def a_container_may_change_nothing_but_its_data(host):
     shown = json.loads(host.guest.must("docker", "inspect", "trading-bot-core"))[0]
     settings = shown["HostConfig"]
     assert settings["ReadonlyRootfs"] and settings["CapDrop"] == ["ALL"] and "no-new-privileges" in settings["SecurityOpt"]
-    assert shown["Config"]["User"] == "65532:65532" and settings["Memory"] == 1024 << 20 and not settings["Privileged"]
+    assert shown["Config"]["User"] == "10001:10001" and settings["Memory"] == 1024 << 20 and not settings["Privileged"]
     writable = [mount["Destination"] for mount in shown["Mounts"] if mount["RW"]]
     assert writable == ["/var/lib/nightdesk"], writable
 
@@ -218,6 +265,8 @@ def a_bad_configuration_is_not_restarted(host):
 
 
 CASES = [
+    a_new_host_starts_what_was_deployed_last,
+    the_broker_is_given_its_credentials_and_no_disk_is,
     a_first_deployment_serves,
     a_container_may_change_nothing_but_its_data,
     an_unknown_service_is_refused,
@@ -253,6 +302,7 @@ def main(folder):
         host.publish("core-engine", BAD_CONFIG, "bad-config")
         host.publish("core-engine", LARGE, padding=4 << 20)
         host.publish("strategy-worker", GOOD)
+        host.publish("rabbitmq", "1", "broker")
         host.publish("capital-manager", BAD_CONFIG, "bad-config")
         for case in CASES:
             try:

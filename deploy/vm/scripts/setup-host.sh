@@ -7,8 +7,8 @@ readonly ETC=${TRADING_BOT_ETC:-/etc/trading-bot}
 readonly DATA=${TRADING_BOT_DATA:-/var/lib/trading-bot}
 readonly SERVICES=${TRADING_BOT_SERVICES:-/opt/scripts/services.json}
 readonly METADATA=${TRADING_BOT_METADATA:-http://metadata.google.internal/computeMetadata/v1}
-# Whom the containers run as: nobody on the host.
-readonly OWNER=65532:65532
+# Whom the images run as: nobody on the host.
+readonly OWNER=10001:10001
 
 say() { echo "setup-host: $*" >&2; }
 
@@ -28,26 +28,28 @@ gcloud auth configure-docker --quiet "${registry%%/*}"
 
 units=()
 while IFS=$'\t' read -r service unit port instances; do
-    if [ ! -s "$ETC/images/$service" ]; then
-        # The commit of the last deployment that became ready everywhere; the newest image may be one that did not.
-        if commit=$(gcloud secrets versions access latest --project "$project" --secret "deployed-$service"); then
-            echo "IMAGE=$registry/$service:$commit" >"$ETC/images/$service"
-        else
-            say "$service has never been deployed: deploy.sh will start it"
-            continue
-        fi
-    fi
+    # Ports and folders of every service, also of one that is deployed later: Docker would make a folder that is root's.
+    names=()
     if [ -z "$instances" ]; then
         install -d -m 0700 -o "${OWNER%:*}" -g "${OWNER#*:}" "$DATA/$service"
-        units+=("$unit.service")
+        names+=("$unit.service")
     fi
     number=0
     for instance in $instances; do
         install -d -m 0700 -o "${OWNER%:*}" -g "${OWNER#*:}" "$DATA/$service-$instance"
         echo "PORT=$((port + number))" >"$ETC/instances/$unit-$instance"
-        units+=("$unit@$instance.service")
+        names+=("$unit@$instance.service")
         number=$((number + 1))
     done
+    if [ ! -s "$ETC/images/$service" ]; then
+        # The commit of the last deployment that became ready everywhere; the newest image may be one that did not.
+        if ! commit=$(gcloud secrets versions access latest --project "$project" --secret "deployed-$service"); then
+            say "$service has never been deployed: deploy.sh will start it"
+            continue
+        fi
+        echo "IMAGE=$registry/$service:$commit" >"$ETC/images/$service"
+    fi
+    units+=("${names[@]}")
 done < <(jq -r 'to_entries[] | [.key, .value.unit, .value.port, ([.value.instances[].id] | join(" "))] | @tsv' "$SERVICES")
 
 systemctl daemon-reload

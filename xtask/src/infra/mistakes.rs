@@ -211,6 +211,12 @@ pub(crate) const MISTAKES: &[Mistake] = &[
         ..mistake("checkov", "objects of a bucket can be opened one by one", "deploy/terraform/modules/backup/main.tf")
     },
     Mistake {
+        from: "--no-assign-ip",
+        to: "--assign-ip",
+        found: "public is False with Terraform and True with gcloud",
+        ..mistake("gcloud", "the scripts' database has a public address", "deploy/gcloud/30-database.sh")
+    },
+    Mistake {
         from: "    if switch_to \"$before\"; then",
         to: "    if true; then",
         found: "FAIL a_version_that_is_not_ready_is_taken_back",
