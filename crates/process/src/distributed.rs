@@ -63,13 +63,13 @@ pub struct LeaseConfig {
 
 impl Default for LeaseConfig {
     fn default() -> Self {
-        Self { ttl_ms: 1_500, renew_ms: 350, poll_ms: 100 }
+        Self { ttl_ms: 1_300, renew_ms: 300, poll_ms: 100 }
     }
 }
 
 impl LeaseConfig {
     pub(crate) fn problem(&self) -> Option<Problem> {
-        let hint = "the defaults are ttl_ms = 1500, renew_ms = 350 and poll_ms = 100";
+        let hint = "the defaults are ttl_ms = 1300, renew_ms = 300 and poll_ms = 100";
         if self.ttl_ms < TTL_MIN_MS {
             let message = format!("{} ms: a busy machine would lose it all the time", self.ttl_ms);
             return Some(Problem::at("lease.ttl_ms", message).hint(hint));

@@ -10,6 +10,7 @@ mod kind;
 mod leased;
 mod leased_bus;
 pub mod meters;
+mod outage;
 pub mod readiness;
 mod service;
 mod settings;

@@ -136,6 +136,11 @@ impl Cluster {
             let (code, report) = verify(&self.dir, None);
             if code == Some(0) {
                 self.pause(false);
+                println!(
+                    "     {:>6} ms until nothing differs; at last: {}",
+                    start.elapsed().as_millis(),
+                    last["listed"]
+                );
                 return report;
             }
             last = report;

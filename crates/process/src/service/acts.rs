@@ -6,6 +6,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use futures_util::future::FutureExt;
 use nightdesk_assembly::Seat;
+use nightdesk_bus_rabbitmq::BusState;
 use nightdesk_core_engine::Event as CoreEvent;
 use nightdesk_core_engine::api::{Api, Feed};
 use nightdesk_exchange_connector::Gauges;
@@ -15,6 +16,7 @@ use nightdesk_strategy_worker::StrategyWorker;
 
 use super::{Ground, required};
 use crate::leased::Leased;
+use crate::outage::Outages;
 use crate::{Kind, exchange, failure, meters, readiness, shells};
 
 /// Starts the service that `kind` names.
@@ -56,6 +58,9 @@ async fn connector(ground: Ground) -> Result<(), Failure> {
     let leased = Arc::new(Leased { exchange: binance, until, clock });
     let gauges = Arc::new(Gauges::default());
     let store = Arc::clone(&ground.store);
+    let (bus, clock) = (ground.bus.clone(), Arc::clone(&ground.env.clock));
+    let works = Box::new(move || bus.status() == BusState::Up);
+    let events = Outages { events: Box::new(events), clock, works, up: false, since: None };
     let seat = ground.shared().connector(config, Arc::clone(&gauges), store, leased, Box::new(events))?;
     start(&ground.host, seat).await?;
     meters::exchange(&ground.host, Arc::clone(&gauges));
