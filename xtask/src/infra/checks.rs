@@ -99,7 +99,7 @@ const SMALL: Tool = Tool {
     ways: &[Way::Apt(&["busybox-static", "jq", "curl"])],
 };
 
-/// In the order of their speed: the first answers within a second.
+/// The quick ones first, so that a slip is told within a second; then the longest, so that it is not alone at the end.
 pub(crate) const CHECKS: &[Check] = &[
     Check { command: |kit| python(kit, &SCHEMA, "services.py"), ..check("services", &[&SCHEMA]) },
     Check { command: rendered, proves: "units are what the list of services says", ..check("rendered", &[&PYTHON]) },
@@ -113,6 +113,7 @@ pub(crate) const CHECKS: &[Check] = &[
     Check { command: zizmor, proves: "nothing in a workflow that others can use", ..check("zizmor", &[&ZIZMOR]) },
     Check { command: secrets, proves: "no secret in any file", ..check("secrets", &[&GITLEAKS]) },
     Check { command: format, proves: "every Terraform file is formatted", ..terraform("format") },
+    Check { command: gcloud, prepare: Some(stages), optional: true, ..check("gcloud", &[&TERRAFORM, &GCLOUD, &SMALL]) },
     Check { command: |kit| python(kit, &TERRAFORM, "modules.py"), ..terraform("modules") },
     Check { command: stages, ..terraform("stages") },
     Check {
@@ -120,7 +121,6 @@ pub(crate) const CHECKS: &[Check] = &[
         proves: "no failed check; each exception has its reason in the file",
         ..check("checkov", &[&CHECKOV])
     },
-    Check { command: gcloud, prepare: Some(stages), optional: true, ..check("gcloud", &[&TERRAFORM, &GCLOUD, &SMALL]) },
     Check { command: host, optional: true, ..check("host", &[&PYTHON, &NSPAWN, &DOCKER, &REGISTRY, &SMALL]) },
 ];
 
