@@ -367,8 +367,6 @@ impl CoreEngine {
         // Events may have been missed: the exchange's view says which.
         if link.gap_since.is_some() {
             self.ask_reconciliation(turn, step);
-        } else if first && link.up {
-            self.reconciler.look_again(turn.now);
         }
     }
 

@@ -288,7 +288,7 @@ fn executions_that_were_missed_are_fetched_with_growing_pauses() {
             at 1
             wake: resolve a
             at 2
-            wake: compare
+            wake
             at 3
             wake: resolve a
             at 7
@@ -313,7 +313,7 @@ fn silence_is_doubt_and_the_order_is_driven_with_growing_pauses() {
             at 1
             wake: [a answeroverdue], place a/1
             at 2
-            wake: compare
+            wake
             at 3
             wake: place a/1
             at 6
@@ -324,7 +324,7 @@ fn silence_is_doubt_and_the_order_is_driven_with_growing_pauses() {
             wake: place a/1
             ack a: [a acked], update a open 0 holds 0
             at 30
-            wake: compare
+            wake
         "#]],
     );
 }
@@ -518,17 +518,17 @@ fn a_halt_without_confirmation_is_answered_after_two_seconds() {
     check(
         "halt fire | at 1.9 | wake | at 2 | wake | halt fire | effective 1 | halt flood | effective 1 | effective 2",
         expect![[r#"
-            halt fire: [halted v1], mode v1
-            at 1.9
-            wake
-            at 2
-            wake: compare, answer halted v1 not effective yet, in flight []
-            halt fire: mode v1
-            effective 1: answer halted v1 effective, in flight []
-            halt flood: [halted v2], mode v2
-            effective 1
-            effective 2: answer halted v2 effective, in flight []
-        "#]],
+        halt fire: [halted v1], mode v1
+        at 1.9
+        wake
+        at 2
+        wake: answer halted v1 not effective yet, in flight []
+        halt fire: mode v1
+        effective 1: answer halted v1 effective, in flight []
+        halt flood: [halted v2], mode v2
+        effective 1
+        effective 2: answer halted v2 effective, in flight []
+    "#]],
     );
 }
 
@@ -601,7 +601,7 @@ fn liquidation_sells_everything_but_dust_and_ends() {
             wake: [liquidation answeroverdue], place liquidation/1, cancel c/1
             end c: [c canceled], update c canceled 0 holds 2, settle c used 0 cost 200 over
             at 2
-            wake: [SELL liquidation 1 limit 98.01 ioc, reduces], [liquidation granted], compare, place liquidation/1
+            wake: [SELL liquidation 1 limit 98.01 ioc, reduces], [liquidation granted], place liquidation/1
             at 3
             wake: [liquidation answeroverdue], place liquidation/1, place liquidation/1
         "#]],
@@ -639,7 +639,7 @@ fn liquidation_sells_what_a_purchase_under_way_still_brings() {
             effective 1: answer liquidating v1 effective, in flight []
             wake
             at 5
-            wake: cancel a/1, compare
+            wake: cancel a/1
             fill a 1 100: [a filled 1 at 100], cancel a/1, update a pending_cancel 1 holds 1, settle a used 100 cost 100
             wake: [SELL liquidation 1 limit 98.01 ioc, reduces], [liquidation granted], place liquidation/1
         "#]],

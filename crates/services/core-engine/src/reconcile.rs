@@ -18,8 +18,7 @@ const OVERLAP: Micros = Micros::from_secs(60);
 const ANSWER_WITHIN: Micros = Micros::from_secs(20);
 /// Before an answer that lacked something is asked for again.
 const AFTER_FAILURE: Micros = Micros::from_secs(5);
-/// Before a difference in balances is looked at a second time, and before the first look is repeated because reports began
-/// to come only after it.
+/// Before a difference in balances is looked at a second time.
 const SECOND_LOOK: Micros = Micros::from_secs(2);
 
 /// Where the conversation with the exchange's view stands.
@@ -52,12 +51,6 @@ impl Reconciler {
     pub(crate) fn next_wakeup(&self) -> Option<Timestamp> {
         let overdue = self.asked.map(|(_, at)| at + ANSWER_WITHIN);
         [overdue, self.next_at].into_iter().flatten().min()
-    }
-
-    /// Looks again soon: what happened between the last look and now, nobody has reported.
-    pub(crate) fn look_again(&mut self, now: Timestamp) {
-        let soon = now + SECOND_LOOK;
-        self.next_at = self.next_at.map(|at| at.min(soon));
     }
 
     /// An execution or a transfer was booked.
