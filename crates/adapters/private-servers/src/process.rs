@@ -7,6 +7,7 @@ use std::os::unix::fs::{OpenOptionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, geteuid, kill_process};
@@ -127,17 +128,31 @@ impl User {
     }
 }
 
+/// Where free ports are looked for: below those that Linux gives to outgoing connections (from 32768 on), or a connection
+/// could take a port before its server listens, and keep it.
+const PORTS: std::ops::Range<u16> = 20_000..32_000;
+
 /// Loopback ports nobody listens on now, each another.
 ///
 /// # Errors
 /// When the machine has none left.
 pub fn free_ports<const N: usize>() -> Result<[u16; N], ServerError> {
+    // Several processes look at the same time: each begins elsewhere, and never looks at a port twice.
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let begin = std::process::id().wrapping_mul(97);
+    let count = u32::from(PORTS.end - PORTS.start);
     let mut ports = [0; N];
     // Held until all are found, or one might be found twice.
     let mut held = Vec::with_capacity(N);
     for port in &mut ports {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(trying("find a free port"))?;
-        *port = listener.local_addr().map_err(trying("find a free port"))?.port();
+        let free = (0..count).find_map(|_| {
+            let offset = begin.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % count;
+            let candidate = PORTS.start + u16::try_from(offset).unwrap_or_default();
+            TcpListener::bind((Ipv4Addr::LOCALHOST, candidate)).ok().map(|listener| (candidate, listener))
+        });
+        let (candidate, listener) =
+            free.ok_or_else(|| trying("find a free port")(std::io::ErrorKind::AddrInUse.into()))?;
+        *port = candidate;
         held.push(listener);
     }
     Ok(ports)
