@@ -21,8 +21,6 @@ use crate::tables;
 
 /// How often core-engine is told that the streams are alive.
 const HEARTBEAT: Micros = Micros::from_secs(5);
-/// After a start, orders that no comparison has shown by then are asked about one by one.
-const COMPARED_WITHIN: Micros = Micros::from_secs(2);
 /// The most events kept aside while the store takes no writes; beyond it the exchange is asked again instead.
 const MAX_DEFERRED: usize = 10_000;
 
@@ -45,8 +43,6 @@ pub(crate) struct Live {
     pub(crate) misses: u32,
     /// The exchange refused to cancel it: why, a question has to show before the next cancel.
     pub(crate) cancel_refused: bool,
-    /// The first comparison after a start is about to show it, most likely.
-    pub(crate) compared_soon: bool,
     /// Since when its outcome is unknown.
     pub(crate) doubt_since: Option<Timestamp>,
 }
@@ -120,23 +116,19 @@ impl ExchangeConnector {
     }
 
     fn started(&mut self, turn: &Turn, step: &mut Out) {
-        step.act(Effect::Instruments(self.config.symbols.clone()));
-        // core-engine's first comparison shows nearly all of them at the price of one question, not of one each; what it
-        // does not show is asked about then.
-        for id in self.doubt_all(turn) {
-            self.live.entry(id).or_default().compared_soon = true;
-            self.ask_later(id, turn.now + COMPARED_WITHIN);
-        }
+        self.look(turn, step);
         self.heartbeat = Some(turn.now + HEARTBEAT);
     }
 
-    /// Nothing but the journal is left to go by: how whatever may have left before stands is not known.
-    fn doubt_all(&mut self, turn: &Turn) -> Vec<ClientOrderId> {
+    /// Takes up work with nothing but the journal to go by.
+    fn look(&mut self, turn: &Turn, step: &mut Out) {
+        step.act(Effect::Instruments(self.config.symbols.clone()));
+        // Whatever may have left before is asked about before anything else happens to it.
         let open: Vec<ClientOrderId> = self.durable.open_attempts().collect();
-        for id in &open {
-            self.live.entry(*id).or_default().doubt_since = Some(turn.now);
+        for id in open {
+            self.live.entry(id).or_default().doubt_since = Some(turn.now);
+            self.ask(turn, id, step);
         }
-        open
     }
 
     /// The store works again: what came meanwhile is taken in.
@@ -147,10 +139,7 @@ impl ExchangeConnector {
         if std::mem::take(&mut self.lost_sight) {
             self.live.clear();
             self.asks.clear();
-            step.act(Effect::Instruments(self.config.symbols.clone()));
-            for id in self.doubt_all(turn) {
-                self.ask(turn, id, step);
-            }
+            self.look(turn, step);
         }
     }
 
@@ -206,17 +195,6 @@ impl ExchangeConnector {
             let known = self.durable.attempts.get(&id);
             if known.is_some_and(|attempt| attempt.state == State::Sent) {
                 self.seen(turn, report, step);
-            }
-        }
-        let expected: Vec<ClientOrderId> =
-            self.live.iter().filter(|(_, live)| live.compared_soon).map(|(id, _)| *id).collect();
-        for id in expected {
-            let live = self.live.entry(id).or_default();
-            if !live.seen {
-                self.ask(turn, id, step);
-            } else if let Some(at) = live.ask_at.take_if(|_| !live.cancel_wanted) {
-                live.compared_soon = false;
-                self.asks.remove(&(at, id));
             }
         }
     }

@@ -473,7 +473,7 @@ fn a_halt_names_orders_in_doubt_also_after_a_restart() {
             placed b open: tell b/1 known New
             placed d lost: tell d/1 in doubt, -> query d
             mode halted: [mode v1], send mode v1 effective, in flight ["a", "c"]
-            restart: -> instruments
+            restart: -> instruments, -> query d, -> query a, -> query c, -> query b
             mode halted: [mode v2], send mode v2 effective, in flight ["a", "c", "b"]
             queried b open: tell b/1 known New
             mode halted: [mode v3], send mode v3 effective, in flight ["a", "c"]
@@ -509,17 +509,11 @@ fn an_older_mode_changes_nothing() {
     );
 }
 
-/// Three attempts are open when it starts again: `a` never arrived, `b` rests, `d` has filled.
-const THREE_OPEN: &str =
-    "mode normal | place a | admitted a | place b | admitted b | placed b open | place c | admitted c
-    | placed c filled | place d | admitted d | snapshot | restart | place a";
-
 #[test]
-fn a_start_asks_about_the_open_attempts_that_the_first_comparison_does_not_show() {
+fn a_start_asks_about_every_open_attempt_before_anything_else() {
     check(
-        &format!(
-            "{THREE_OPEN} | queried a none | compared b open d filled | at 2.5 | wake | queried a none | place d | place b"
-        ),
+        "mode normal | place a | admitted a | place b | admitted b | placed b open | place c | admitted c | placed c filled
+         | snapshot | place d | restart | place a | queried a none | at 2.5 | wake | queried a none | queried b open | place d",
         expect![[r#"
             mode normal: [mode v0], send mode v0 effective, in flight []
             place a: -> admit a Place
@@ -530,47 +524,16 @@ fn a_start_asks_about_the_open_attempts_that_the_first_comparison_does_not_show(
             place c: -> admit c Place
             admitted c: [attempted c/1 until 12000], -> place c/1
             placed c filled: [over c], tell c/1 known Filled
-            place d: -> admit d Place
-            admitted d: [attempted d/1 until 12000], -> place d/1
             snapshot
-            restart: -> instruments
-            place a: -> query a
+            place d: -> admit d Place
+            restart: -> instruments, -> query a, -> query b
+            place a
             queried a none
-            compared b open d filled: [over d], tell comparison of 2 orders
             at 2.5
             wake: -> query a
             queried a none: [absent a/1], send a/1 never arrived
-            place d: -> query d
-            place b: -> query b
-        "#]],
-    );
-}
-
-#[test]
-fn a_start_without_a_comparison_asks_about_each_open_attempt() {
-    check(
-        &format!("{THREE_OPEN} | at 1.9 | wake | at 2.1 | wake | queried b open | queried d filled"),
-        expect![[r#"
-            mode normal: [mode v0], send mode v0 effective, in flight []
-            place a: -> admit a Place
-            admitted a: [attempted a/1 until 12000], -> place a/1
-            place b: -> admit b Place
-            admitted b: [attempted b/1 until 12000], -> place b/1
-            placed b open: tell b/1 known New
-            place c: -> admit c Place
-            admitted c: [attempted c/1 until 12000], -> place c/1
-            placed c filled: [over c], tell c/1 known Filled
-            place d: -> admit d Place
-            admitted d: [attempted d/1 until 12000], -> place d/1
-            snapshot
-            restart: -> instruments
-            place a: -> query a
-            at 1.9
-            wake
-            at 2.1
-            wake: -> query d, -> query b
             queried b open: tell b/1 known New
-            queried d filled: [over d], tell d/1 known Filled
+            place d: -> admit d Place
         "#]],
     );
 }

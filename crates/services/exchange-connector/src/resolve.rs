@@ -24,7 +24,6 @@ impl ExchangeConnector {
         if live.asking || live.placing {
             return;
         }
-        live.compared_soon = false;
         if let Some(at) = live.ask_at.take() {
             self.asks.remove(&(at, id));
         }

@@ -10,7 +10,7 @@ use nightdesk_orders::{ClientOrderId, ExchangeStatus, ExecutionReport, IntentId,
 use nightdesk_shell::{Input, Outgoing, Service, Step, Turn};
 use nightdesk_store::{JournalRow, Row, Value};
 use nightdesk_units::{Lots, Micros, Money, Price, Qty, Symbol, Ticks, Timestamp};
-use nightdesk_wire::{Command, Message, OutcomeKind, ReconcileAnswer};
+use nightdesk_wire::{Command, Message, OutcomeKind};
 
 use crate::attempt::Fact;
 use crate::effect::Recalled;
@@ -202,11 +202,6 @@ impl House {
                 let result = answer(name, how, -2013).map(|order| (order, Vec::new()));
                 Event::Queried { id: id(name), asked_at: self.now + self.offset, result }
             }
-            ["compared", shown @ ..] => {
-                let orders = shown.chunks(2).map(|pair| report(pair[0], status_of(pair[1]))).collect();
-                let (trades, balances, failed) = Default::default();
-                Event::Reconciled(ReconcileAnswer { id: 1, orders, trades, balances, at: self.now, failed })
-            }
             ["report", name, status] => Event::Exchange(ExchangeEvent::Report(report(name, status_of(status)))),
             ["stream", which, how] => {
                 let stream = if *which == "user" { Stream::User } else { Stream::Market };
@@ -376,7 +371,6 @@ fn show_out(out: &Outgoing) -> String {
 
 fn show_message(message: &Message) -> String {
     match message {
-        Message::ReconcileAnswer(answer) => format!("comparison of {} orders", answer.orders.len()),
         Message::Outcome(outcome) => {
             let of = format!("{}/{}", name(outcome.client_order_id), outcome.attempt);
             match &outcome.kind {
