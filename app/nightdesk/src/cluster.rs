@@ -21,7 +21,7 @@ use self::closing::Closing;
 use self::crew::Crew;
 use self::servers::Servers;
 use crate::cli::{Speed, UpArgs};
-use crate::{client, data, exchange, up};
+use crate::{client, data, exchange, limit, up};
 
 pub(crate) use self::servers::{Servers as PrivateServers, is_cluster, running_database};
 
@@ -83,12 +83,13 @@ fn watch(host: &Host, cluster: &Cluster, servers: &Servers) {
     let crew = Arc::clone(&cluster.crew);
     host.job("processes", async move {
         let mut ticks = tokio::time::interval(LOOK);
-        loop {
+        let failure = loop {
             ticks.tick().await;
-            crew.look()?;
-        }
-        #[allow(unreachable_code, reason = "names the type of a future that only fails")]
-        Ok::<(), Failure>(())
+            if let Err(error) = crew.look() {
+                break error;
+            }
+        };
+        Err::<(), _>(failure)
     });
     let servers = servers.clone();
     host.job("servers", async move { servers.watch().await });
@@ -175,14 +176,7 @@ impl Cluster {
 
 /// Stops after the time given, or with the recording.
 fn limit(host: &Host, args: &UpArgs, cluster: &Cluster) {
-    if let Some(limit) = args.run_for {
-        let stopper = host.clone();
-        host.job("time limit", async move {
-            tokio::time::sleep(limit).await;
-            stopper.stop("the time given by --for is over");
-            Ok::<(), Failure>(())
-        });
-    }
+    limit::run_for(host, args.run_for);
     if args.exit_at_end {
         let (stopper, board) = (host.clone(), Arc::clone(&cluster.board));
         host.job("recording", async move {

@@ -8,6 +8,7 @@ mod cluster;
 mod data;
 mod exchange;
 mod insight;
+mod limit;
 mod record;
 mod replay;
 mod settings;

@@ -16,6 +16,7 @@ use nightdesk_host::{Failure, Host, Status, output};
 use nightdesk_units::Symbol;
 
 use crate::cli::RecordArgs;
+use crate::limit;
 
 type Sink = Arc<Mutex<Option<Box<dyn Write + Send>>>>;
 
@@ -69,14 +70,7 @@ pub(crate) async fn run(host: Host, args: RecordArgs) -> Result<(), Failure> {
         drop(keep);
         Ok::<(), Failure>(())
     });
-    if let Some(limit) = args.run_for {
-        let stopper = host.clone();
-        host.job("time limit", async move {
-            tokio::time::sleep(limit).await;
-            stopper.stop("the time given by --for is over");
-            Ok::<(), Failure>(())
-        });
-    }
+    limit::run_for(&host, args.run_for);
     Ok(())
 }
 

@@ -21,7 +21,7 @@ use nightdesk_shell::{ShellError, Stopper};
 
 use crate::cli::UpArgs;
 use crate::summary::Summary;
-use crate::{api, client, cluster, data, exchange, replay};
+use crate::{api, client, cluster, data, exchange, limit, replay};
 
 /// Wires everything and lets it run.
 pub(crate) async fn run(host: Host, args: UpArgs) -> Result<(), Failure> {
@@ -85,14 +85,7 @@ pub(crate) async fn run(host: Host, args: UpArgs) -> Result<(), Failure> {
     readiness::watch(&host, apis.core.clone(), config.symbols()?);
     hand_over(&apis, &*emergency, &dir, &env).await?;
     serve(&host, &args, front, &dir, &apis, &stores, &env)?;
-    if let Some(limit) = args.run_for {
-        let stopper = host.clone();
-        host.job("time limit", async move {
-            tokio::time::sleep(limit).await;
-            stopper.stop("the time given by --for is over");
-            Ok::<(), Failure>(())
-        });
-    }
+    limit::run_for(&host, args.run_for);
     Ok(())
 }
 

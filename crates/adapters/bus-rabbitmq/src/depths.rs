@@ -34,7 +34,7 @@ impl Depths {
 
     pub(crate) fn counted(&self, queue: &Queue, depth: Depth) {
         self.lock().entry(queue.clone()).or_default().depth = depth;
-        #[allow(clippy::cast_precision_loss)] // A gauge; nothing is computed from it.
+        #[allow(clippy::cast_precision_loss, reason = "a gauge; nothing is computed from it")]
         kpi::BUS_DEAD_LETTERS_WAITING.gauge(&[queue.as_str()]).set(depth.dead as f64);
     }
 
