@@ -510,5 +510,5 @@ pub fn replay_rows(config: Config, journal: &[JournalRow]) -> Result<Vec<Row>, R
 }
 
 #[cfg(test)]
-#[path = "engine_tests.rs"]
+#[path = "engine_tests/mod.rs"]
 mod tests;

@@ -1,17 +1,20 @@
 //! core-engine with what its shell would keep, and an exchange that the test plays; driven by text.
 
+mod exchange;
+mod show;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use nightdesk_capital::Collar;
-use nightdesk_exchange::{AccountTrade, Balance, ExchangeEvent, Stream};
+use nightdesk_exchange::{ExchangeEvent, Stream};
 use nightdesk_market::{Filters, Instrument, MarketEvent, Quote, Side};
 use nightdesk_orders::{ClientOrderId, ExchangeStatus, ExecutionReport, Fill, IntentId, OrderKind, TimeInForce};
 use nightdesk_shell::{Input, Outgoing, Service, Step, Turn};
 use nightdesk_store::{JournalRow, Row, Value};
 use nightdesk_units::{Asset, Decimal, InstanceId, Lots, Micros, Money, Price, Qty, Scale, Symbol, Ticks, Timestamp};
 use nightdesk_wire::{
-    AccountView, AllocationAnswer, CancelIntent, Command, Intent, LinkState, Message, Outcome, OutcomeKind,
-    ReconcileAnswer, ReconcileRequest, Verdict,
+    AccountView, AllocationAnswer, CancelIntent, Command, Intent, LinkState, Message, OutcomeKind, ReconcileRequest,
+    Verdict,
 };
 
 use crate::{
@@ -290,133 +293,6 @@ impl House {
         }
     }
 
-    /// The order of the last placement reaches the exchange.
-    pub(crate) fn arrive(&mut self, name: &str) {
-        let Some(command) = self.commands.get(name).filter(|command| !command.cancel) else { return };
-        if self.exchange.contains_key(name) {
-            return;
-        }
-        self.next_id += 1;
-        let order = command.order;
-        let report = ExecutionReport {
-            symbol: order.symbol,
-            client_order_id: order.client_order_id,
-            exchange_order_id: self.next_id,
-            side: order.side,
-            kind: order.kind,
-            qty: order.qty,
-            status: ExchangeStatus::New,
-            filled: Qty::ZERO,
-            filled_quote: Money::ZERO,
-            fill: None,
-            at: self.now,
-        };
-        self.exchange.insert(name.to_owned(), AtExchange { report, fills: Vec::new(), words: vec![report], told: 0 });
-    }
-
-    /// It executes there, as far as it goes.
-    pub(crate) fn execute(&mut self, name: &str, amount: Qty, price: Price, fee: Qty) {
-        self.next_id += 1;
-        let Some(order) = self.exchange.get_mut(name).filter(|order| !order.report.status.is_final()) else { return };
-        let report = &mut order.report;
-        let amount = amount.min(report.qty.sub(report.filled).unwrap());
-        let (trade_id, quote) = (self.next_id, price.notional(amount).unwrap());
-        let fee_asset = "USDT".parse().unwrap();
-        let fill = Fill { trade_id, price, qty: amount, fee, fee_asset, maker: true, at: self.now };
-        report.filled = report.filled.add(amount).unwrap();
-        report.filled_quote = report.filled_quote.add(quote).unwrap();
-        let full = report.filled == report.qty;
-        report.status = if full { ExchangeStatus::Filled } else { ExchangeStatus::PartiallyFilled };
-        order.fills.push(fill);
-        order.words.push(ExecutionReport { fill: Some(fill), ..*report });
-        let (base, cash) = (report.symbol.as_str()[..3].parse().unwrap(), Qty::new(quote.get()));
-        let (gained, paid) = match report.side {
-            Side::Buy => (amount, cash.neg()),
-            Side::Sell => (amount.neg(), cash),
-        };
-        self.pay(base, gained);
-        self.pay(fee_asset, paid.sub(fee).unwrap());
-    }
-
-    pub(crate) fn pay(&mut self, asset: Asset, delta: Qty) {
-        let total = self.balances.entry(asset).or_default();
-        *total = total.add(delta).unwrap();
-    }
-
-    fn end(&mut self, name: &str, status: ExchangeStatus) {
-        if let Some(order) = self.exchange.get_mut(name).filter(|order| !order.report.status.is_final()) {
-            order.report.status = status;
-            order.words.push(order.report);
-        }
-    }
-
-    /// The stream tells the next word about an order, or one that it has told.
-    fn tell(&mut self, name: &str, which: Option<usize>) -> String {
-        let Some(order) = self.exchange.get_mut(name) else { return "nothing".to_owned() };
-        let index = which.unwrap_or(order.told);
-        let Some(word) = order.words.get(index).copied() else { return "nothing".to_owned() };
-        order.told = order.told.max(index + 1);
-        self.message(Message::Report(word))
-    }
-
-    fn outcome(&mut self, name: &str, attempt: u32, kind: OutcomeKind) -> String {
-        self.message(Message::Outcome(Outcome { client_order_id: id(name), attempt, kind, at: self.now }))
-    }
-
-    fn known(&mut self, name: &str) -> String {
-        let Some(order) = self.exchange.get(name) else { return "nothing".to_owned() };
-        let kind = OutcomeKind::Known { order: order.report, fills: order.fills.clone() };
-        self.outcome(name, self.attempt(name), kind)
-    }
-
-    fn attempt(&self, name: &str) -> u32 {
-        self.commands.get(name).map_or(1, |command| command.attempt)
-    }
-
-    /// Answers the last question for the exchange's view.
-    pub(crate) fn reconcile(&mut self, failed: &[&str]) -> String {
-        let Some(asked) = self.asked.take() else { return "not asked".to_owned() };
-        let orders = self.exchange.values().map(|order| order.report);
-        let trades = self.exchange.values().flat_map(|order| {
-            let ExecutionReport { symbol, exchange_order_id, side, .. } = order.report;
-            order.fills.iter().map(move |fill| AccountTrade { symbol, exchange_order_id, side, fill: *fill })
-        });
-        let balances = self.balances.iter().filter(|(_, total)| !total.is_zero());
-        self.message(Message::ReconcileAnswer(ReconcileAnswer {
-            id: asked.id,
-            orders: orders.collect(),
-            trades: trades.collect(),
-            balances: balances
-                .map(|(asset, total)| Balance { asset: *asset, free: *total, locked: Qty::ZERO })
-                .collect(),
-            at: self.now,
-            failed: failed.iter().map(|symbol| symbol.parse().unwrap()).collect(),
-        }))
-    }
-
-    /// An order that somebody else placed.
-    fn foreign(&mut self, status: &str) {
-        let kind = OrderKind::Limit { price: "90".parse().unwrap(), tif: TimeInForce::Gtc };
-        let (symbol, side) = ("BTCUSDT".parse().unwrap(), Side::Buy);
-        let order = nightdesk_exchange::NewOrder { symbol, client_order_id: id("x"), side, kind, qty: qty("1") };
-        let command = Command {
-            order,
-            attempt: 1,
-            epoch: 0,
-            reduces: false,
-            cancel: false,
-            reference: Price::ZERO,
-            decided_at: self.now,
-        };
-        self.commands.insert("x".to_owned(), command);
-        self.arrive("x");
-        match status {
-            "filled" => self.execute("x", qty("1"), "90".parse().unwrap(), Qty::ZERO),
-            "canceled" => self.end("x", ExchangeStatus::Canceled),
-            _ => {}
-        }
-    }
-
     /// Runs a command; see the match for what there is.
     pub(crate) fn run(&mut self, text: &str) -> String {
         let words: Vec<&str> = text.split_whitespace().collect();
@@ -589,96 +465,6 @@ impl House {
     pub(crate) fn name(&self, wanted: ClientOrderId) -> String {
         self.names.iter().find(|name| id(name) == wanted).cloned().unwrap_or_else(|| "liquidation".to_owned())
     }
-
-    fn show_fact(&self, fact: &Fact) -> String {
-        match fact {
-            Fact::Intent { intent, reduces, worst_cost, .. } => {
-                let name = self.name(ClientOrderId::of(intent.instance, intent.intent_id));
-                let what = if *reduces { "reduces".to_owned() } else { format!("costs {worst_cost}") };
-                format!("{} {name} {} {}, {what}", intent.side, intent.qty, intent.kind)
-            }
-            Fact::Order { id, event, reason, .. } => {
-                let reason = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-                format!("{} {}{reason}", self.name(*id), show_event(event))
-            }
-            Fact::Fill { id, fill } => format!("{} filled {} at {}", self.name(*id), fill.qty, fill.price),
-            Fact::Adopted { report, .. } => format!("adopted {}", self.name(report.client_order_id)),
-            Fact::Recalled { entry } => format!("recalled {}", self.name(entry.order.spec.client_order_id)),
-            Fact::Opening { flow, .. } => format!("opening, flow {flow}"),
-            Fact::Transfer { asset, delta, flow, .. } => format!("transfer {delta} {asset}, flow {flow}"),
-            Fact::Mode(mode) => {
-                format!("{} v{}{}", mode.level, mode.version, if mode.read_only { " read-only" } else { "" })
-            }
-            Fact::Quarantined { symbol, reason, .. } => format!("quarantined {symbol}: {reason}"),
-            Fact::Released { symbol, .. } => format!("released {symbol}"),
-            Fact::Wanted { instance, run, .. } => format!("{instance} is to {}", if *run { "run" } else { "stop" }),
-            Fact::Emergency { kind, .. } => format!("from the emergency journal: {kind}"),
-            Fact::Equity(sample) => format!("equity {}", sample.equity),
-            Fact::Strategy(state) => format!("{} {:?}", state.instance, state.state),
-            Fact::Allocated { instance, amount } => format!("{instance} has {amount}"),
-            Fact::Instruments { .. } | Fact::Reconciled { .. } => fact.kind().to_owned(),
-        }
-    }
-
-    fn show_message(&self, message: &Message) -> String {
-        match message {
-            Message::Command(command) => {
-                let verb = if command.cancel { "cancel" } else { "place" };
-                format!("{verb} {}/{}", self.name(command.order.client_order_id), command.attempt)
-            }
-            Message::AllocationRequest(request) => {
-                let name = self.name(ClientOrderId::of(request.instance, request.intent_id));
-                format!("ask for {name} {}", request.worst_cost)
-            }
-            Message::AllocationSettled(settled) => {
-                let name = self.name(ClientOrderId::of(settled.instance, settled.intent_id));
-                let over = if settled.over { " over" } else { "" };
-                format!("settle {name} used {} cost {}{over}", settled.used, settled.holding.cost)
-            }
-            Message::OrderUpdate(update) => {
-                let name = self.name(ClientOrderId::of(update.instance, update.intent_id));
-                format!("update {name} {} {} holds {}", update.status.as_str(), update.filled, update.position)
-            }
-            Message::Mode(mode) => format!("mode v{}", mode.version),
-            Message::StrategyControl(control) => {
-                format!("{} to {}", control.instance, if control.run { "run" } else { "stop" })
-            }
-            Message::Resolve(resolve) => format!("resolve {}", self.name(resolve.client_order_id)),
-            Message::ReconcileRequest(_) => "compare".to_owned(),
-            other => format!("{other:?}"),
-        }
-    }
-
-    fn show_response(&self, response: &Response) -> String {
-        match response {
-            Response::Done => "done".to_owned(),
-            Response::Mode { mode, effective, in_flight } => {
-                let names: Vec<String> = in_flight.iter().map(|id| self.name(*id)).collect();
-                let holds = if *effective { "effective" } else { "not effective yet" };
-                format!("{} v{} {holds}, in flight {names:?}", mode.level, mode.version)
-            }
-            Response::View(view) => format!("view of {} open orders", view.open_orders),
-            Response::Refused(text) => format!("refused: {text}"),
-            Response::NotFound(text) => format!("not found: {text}"),
-        }
-    }
-
-    fn show_order(&self, name: &str) -> String {
-        let Some(entry) = self.engine.durable.orders.get(&id(name)) else { return "unknown".to_owned() };
-        let order = &entry.order;
-        let reason = entry.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-        format!("{} {}/{}{reason}", order.status.as_str(), order.filled, order.spec.qty)
-    }
-
-    fn show_book(&self) -> String {
-        let portfolio = &self.engine.durable.portfolio;
-        let positions = self.engine.durable.position_keys().into_iter().map(|(instance, symbol)| {
-            let position = portfolio.position(instance, symbol).unwrap();
-            format!("{instance} holds {} {symbol} at {}", position.quantity, position.cost)
-        });
-        let balances = portfolio.balances().map(|(asset, total)| format!("{total} {asset}"));
-        positions.chain(balances).collect::<Vec<_>>().join(", ")
-    }
 }
 
 fn operator(words: &[&str]) -> Option<Request> {
@@ -697,14 +483,6 @@ fn operator(words: &[&str]) -> Option<Request> {
         ["view"] => Request::View,
         _ => return None,
     })
-}
-
-fn show_event(event: &nightdesk_orders::Event) -> String {
-    use nightdesk_orders::Event;
-    match event {
-        Event::ExecutedUpTo { filled } => format!("executed up to {filled}"),
-        event => format!("{event:?}").to_lowercase(),
-    }
 }
 
 fn seconds_of(text: &str) -> Micros {

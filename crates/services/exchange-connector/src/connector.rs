@@ -401,5 +401,5 @@ pub fn replay_rows(config: Config, journal: &[JournalRow]) -> Result<Vec<Row>, R
 }
 
 #[cfg(test)]
-#[path = "connector_tests.rs"]
+#[path = "connector_tests/mod.rs"]
 mod tests;
